@@ -1,0 +1,115 @@
+"""The whole walk below the command line: ``audit(panel, case) -> Audit``. Pure: no files, no clock, no chance."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import auditor
+from auditor.case import Case
+from auditor.claims.base import ClaimResult
+from auditor.detectors.base import Scene
+from auditor.findings import Finding, NotApplicable
+from auditor.observations import Note, Source
+from auditor.panel import Panel
+from auditor.verdict.model import Verdict
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """One question answered: what was found, what was not, and what it weighs.
+
+    ``findings`` are sorted by weight, the heaviest first; shows itself in a notebook.
+    """
+
+    case: Case
+    scene: Scene
+    verdict: Verdict
+    claims: tuple[ClaimResult, ...]
+    findings: tuple[Finding, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    sources: tuple[Source, ...]
+    notes: tuple[Note, ...]
+    software: Mapping[str, str] = field(
+        default_factory=lambda: {"name": "usage-auditor", "version": auditor.__version__}
+    )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any figure is simulated."""
+        return self.scene.panel.simulated
+
+    def finding(self, rule: str) -> Finding | None:
+        """Return the heaviest finding of a rule, if it has one."""
+        return next((f for f in self.findings if f.rule == rule), None)
+
+    def _repr_html_(self) -> str:
+        from auditor.report.notebook import summary
+
+        return summary(self)
+
+
+def audit(
+    panel: Panel,
+    case: Case,
+    *,
+    detectors: "Sequence[ModuleType] | None" = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Audit:
+    """Answer the question of a case on a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+    case : Case
+    detectors : sequence of modules, optional
+        Default: all of :mod:`auditor.detectors.registry`.
+    params : mapping, optional
+        Settings per rule id.
+    progress : callable, optional
+        Called as ``progress(name, done, total)`` before each step.
+
+    Raises
+    ------
+    UsageError
+        When the case names a subject, metric or window that the panel does not hold.
+    """
+    from auditor.claims.registry import check
+    from auditor.detectors.registry import DETECTORS
+    from auditor.verdict.decide import decide
+    from auditor.verdict.weigh import weigh
+    from auditor.window import resolve
+
+    chosen = tuple(DETECTORS if detectors is None else detectors)
+    scene = resolve(panel, case)
+    measured: list[Finding] = []
+    silent: list[NotApplicable] = []
+    for done, module in enumerate(chosen):
+        if progress is not None:
+            progress(module.RULE.name, done, len(chosen))
+        for outcome in module.detect(scene, (params or {}).get(module.RULE.id, {})):
+            if isinstance(outcome, NotApplicable):
+                silent.append(outcome)
+            else:
+                measured.append(weigh(outcome))
+    findings = tuple(sorted(measured, key=_weight))
+    verdict = decide(scene, findings, tuple(silent))
+    return Audit(
+        case=case,
+        scene=scene,
+        verdict=verdict,
+        claims=tuple(check(scene, claim) for claim in case.claims),
+        findings=findings,
+        not_applicable=tuple(silent),
+        sources=panel.sources,
+        notes=panel.notes,
+    )
+
+
+def _weight(finding: Finding) -> tuple[float, int, str, str]:
+    """Order of findings: heaviest first, then the most severe, then by rule and window."""
+    heaviest = max((abs(v) for v in finding.log10_lr.values()), default=0.0)
+    return (-round(heaviest, 9), -finding.severity.rank, finding.rule, str(finding.window or ""))

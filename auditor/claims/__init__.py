@@ -1,0 +1,1 @@
+"""Checks of public statements against the figures: one kind, one file."""

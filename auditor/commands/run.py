@@ -1,0 +1,206 @@
+"""``audit run``: one question, one report."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditor.audit import Audit
+    from auditor.case import Case
+
+FORMATS = ("html", "json", "md", "csv")
+LEVELS = ("never", "low", "medium", "high")
+
+
+@click.command("run", short_help="Answer one question: audit a subject and write an evidence report.")
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
+@click.option(
+    "--case", "case_file", type=click.Path(dir_okay=False, path_type=Path), help="The question as a YAML file."
+)
+@click.option(
+    "--subject", "subjects", multiple=True, metavar="ID", help="Id to audit; repeat to stitch ids of one product."
+)
+@click.option("--date", "date", metavar="DAY", help="The day in question; the window is found around it.")
+@click.option("--window", "window", metavar="A:B", help="First and last day of the spike, both included.")
+@click.option("--metric", default="", metavar="NAME", help="Which metric, where the input holds several.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder of the report.  [default: reports/NAME]",
+)
+@click.option(
+    "--format", "formats", default="html,json,md,csv", show_default=True, metavar="LIST", help="Forms to write."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(LEVELS),
+    default="never",
+    show_default=True,
+    help="Exit with 1 when a finding has at least this severity.",
+)
+@click.option(
+    "--frequency", type=click.Choice(["hour", "day", "week", "month"]), help="Spacing of the dates, if not to be found."
+)
+@click.option("--date-order", type=click.Choice(["dmy", "mdy"]), help="How to read 03/04/2026.")
+@click.option("--decimal", type=click.Choice([",", "."]), help="Decimal sign of the numbers.")
+@click.option(
+    "--absent",
+    type=click.Choice(["auto", "censored", "missing"]),
+    default="auto",
+    show_default=True,
+    help="What an absent cell means: below a cut-off, or never published. Never zero.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    inputs: tuple[str, ...],
+    case_file: Path | None,
+    subjects: tuple[str, ...],
+    date: str | None,
+    window: str | None,
+    metric: str,
+    out: Path | None,
+    formats: str,
+    fail_on: str,
+    frequency: str | None,
+    date_order: str | None,
+    decimal: str | None,
+    absent: str,
+    quiet: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    r"""Audit one subject and write an evidence report.
+
+    \b
+    audit run --case case.yaml
+    audit run figures.csv --subject acme/model-1 --date 2026-04-03
+    audit run figures.csv --subject acme/model-1 --subject acme/model-1:free --window 2026-03-30:2026-04-08
+    """
+    chosen = _formats(formats)
+    case = _case(case_file, subjects, date, window, metric)
+    progress, finish = (None, _nothing) if quiet else _progress()
+    from auditor import session
+
+    options: dict[str, Any] = {"absent": absent}
+    options |= {k: v for k, v in (("frequency", frequency), ("date_order", date_order), ("decimal", decimal)) if v}
+    try:
+        audit = session.run(*inputs, case=case, progress=progress, **options)
+        folder = out or Path("reports") / _slug(case.title or case.name or case.subject[0])
+        from auditor.report import write
+
+        written = write(audit, folder, chosen, command=_command(), generated=_generated())
+    finally:
+        finish()
+    if not quiet:
+        _summary(audit, written)
+    from auditor.findings import Severity
+
+    grave = [f for f in audit.findings if fail_on != "never" and f.severity.rank >= Severity(fail_on).rank]
+    if grave:
+        rules = ", ".join(sorted({f.rule for f in grave}))
+        click.echo(f"audit: findings of severity {fail_on} or above ({rules}); exit 1 as --fail-on asks", err=True)
+    return 1 if grave else 0
+
+
+def _formats(text: str) -> list[str]:
+    chosen = [f.strip() for f in text.split(",") if f.strip()]
+    unknown = sorted(set(chosen) - set(FORMATS))
+    if unknown or not chosen:
+        raise UsageError(
+            f"--format {text!r}: unknown form {', '.join(unknown) or '(none)'}", hint="use " + ",".join(FORMATS)
+        )
+    return chosen
+
+
+def _case(
+    case_file: Path | None, subjects: tuple[str, ...], date: str | None, window: str | None, metric: str
+) -> "Case":
+    """Take the question from the file, from the options, or from both (options win)."""
+    from auditor import casefile, session
+    from auditor.case import Case
+
+    if case_file is None and not subjects:
+        raise UsageError("no subject was named", hint="use --case FILE, or --subject ID with --date or --window")
+    if date and window:
+        raise UsageError("--date and --window were both given", hint="use one of them")
+    case = session.load_case(case_file) if case_file else Case(subject=subjects)
+    try:
+        changes: dict[str, Any] = {}
+        if subjects:
+            changes |= {"subject": subjects, "name": "" if case_file is None else case.name}
+        if metric:
+            changes["metric"] = metric
+        if window:
+            changes |= {"window": casefile.window(window), "date": None}
+        if date:
+            changes |= {"date": casefile.when(date), "window": None}
+        return replace(case, **changes)
+    except ValueError as error:
+        raise UsageError(str(error), hint="write a day as 2026-04-03 and a window as 2026-03-30:2026-04-08") from None
+
+
+def _progress() -> tuple[Callable[[str, int, int], None] | None, Callable[[], None]]:
+    """Show progress on a terminal; the bar comes only if the work lasts."""
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") is not None:
+        return None, _nothing
+    from rich.console import Console
+
+    status = Console(stderr=True).status("reading the input")
+    status.start()
+
+    def show(name: str, done: int, total: int) -> None:
+        status.update(f"{name} ({done + 1} of {total})")
+
+    return show, status.stop
+
+
+def _nothing() -> None:
+    return
+
+
+def _slug(text: str) -> str:
+    kept = "".join(c if c.isalnum() or c in ".-" else "-" for c in text.lower())
+    return "-".join(part for part in kept.split("-") if part)[:60].strip(".-") or "audit"
+
+
+def _command() -> str:
+    """Return the command line as the report repeats it: the program by name, arguments as given."""
+    from shlex import join
+
+    return join(["audit", *sys.argv[1:]])
+
+
+def _generated() -> str | None:
+    """Time to print in the report: only the one the user fixed, so that the same input gives the same bytes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(epoch), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"SOURCE_DATE_EPOCH is {epoch!r}", hint="set it to seconds since 1970, or unset it") from None
+
+
+def _summary(audit: "Audit", written: list[Path]) -> None:
+    from auditor.texts.catalogue import catalogue
+
+    texts = catalogue()
+    if audit.simulated:
+        click.echo("SIMULATED DATA: nothing in this report was measured anywhere.")
+    for claim in audit.claims:
+        click.echo(f'  {claim.status.value:<12}  "{claim.text}": {texts.write(claim.measured)}')
+    verdict = audit.verdict
+    click.echo(f"Findings: {len(audit.findings)}; tests that could not run: {len(audit.not_applicable)}")
+    click.echo(f"Report:   {next((p for p in written if p.suffix == '.html'), written[0])}")
+    click.echo(
+        f"Verdict:  {texts.text(f'verdict.short.{verdict.hypothesis}')} ({verdict.hypothesis}); {texts.write(verdict.words)}"
+    )
+    for reason in verdict.reasons:
+        click.echo(f"          - {texts.write(reason)}")

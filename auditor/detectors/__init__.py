@@ -1,0 +1,1 @@
+"""Statistical tests: one test, one file. They measure; they do not weigh."""

@@ -1,0 +1,1 @@
+"""Every sentence a reader sees: one catalogue, by language, with numbers written the reader's way."""

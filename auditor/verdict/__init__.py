@@ -1,0 +1,1 @@
+"""From findings to a verdict: likelihood ratios, families, caps, words."""
