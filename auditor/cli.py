@@ -13,6 +13,9 @@ from auditor.errors import AuditError, ErrorList
 #: imported only when it is called, so that help answers at once.
 COMMANDS = {
     "run": "Answer one question: audit a subject and write an evidence report.",
+    "fetch": "Ask a source and keep what it answered, with its citation.",
+    "archive": "What was kept, and proof that it is whole.",
+    "sources": "Sources, the keys they need, licence, last success.",
     "explain": "Tell what a test or the verdict measures, assumes and may get wrong.",
 }
 

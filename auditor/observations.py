@@ -145,7 +145,9 @@ def concatenate(parts: Sequence[Observations]) -> Observations:
     ]
     filled = []
     for part, frame in zip(parts, frames, strict=True):
-        absent: dict[str, object] = {c: float("nan") for c in ("low", "high") if c in optional and c not in frame}
+        absent: dict[str, float | int | str] = {
+            c: float("nan") for c in ("low", "high") if c in optional and c not in frame
+        }
         if "status" in optional and "status" not in frame:
             absent["status"] = int(Status.OBSERVED)
         for column in ("unit", "as_of", "snapshot", "dimension"):

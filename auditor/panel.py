@@ -20,6 +20,9 @@ Codes = npt.NDArray[np.int8]
 #: A total row may differ from the sum of its parts by this share before the difference is noted.
 TOTAL_TOLERANCE = 5e-4
 
+#: Cells one table may have; each takes about 50 bytes while it is built.
+MOST_CELLS = 200_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -53,8 +56,7 @@ class Series:
     @cached_property
     def settled(self) -> npt.NDArray[np.bool_]:
         """True on the periods whose value is known and complete, shape (T,)."""
-        known: npt.NDArray[np.bool_] = np.isfinite(self.values) & (self.status != Status.PARTIAL)
-        return known
+        return np.asarray(np.isfinite(self.values) & (self.status != Status.PARTIAL))
 
     @cached_property
     def first_seen(self) -> int | None:
@@ -141,7 +143,7 @@ class Table:
     @cached_property
     def published(self) -> npt.NDArray[np.bool_]:
         """True on the periods for which anything was published, shape (T,)."""
-        result: npt.NDArray[np.bool_] = np.isfinite(self.values).any(axis=1)
+        result: npt.NDArray[np.bool_] = np.logical_or.reduce(np.isfinite(self.values), axis=1)
         return result
 
     def series(self, ids: Sequence[str], name: str = "") -> Series:
@@ -329,57 +331,70 @@ def _table(metric: str, frame: "pd.DataFrame", frequency: Frequency, absent: str
     t_count, n_count = len(axis), len(names)
     if not n_count:
         raise InputError(f"the {metric} figures name no entity besides totals", hint="check the entity column")
+    if t_count * n_count > MOST_CELLS:
+        raise InputError(
+            f"the {metric} figures span {t_count:,} periods and {n_count:,} entities, more than a panel can hold",
+            hint="read fewer entities or a shorter span at a time",
+        )
 
     value = frame["value"].to_numpy(dtype=np.float64, copy=False)
     low = frame["low"].to_numpy(dtype=np.float64) if "low" in frame else None
     high = frame["high"].to_numpy(dtype=np.float64) if "high" in frame else None
-    status = (
-        frame["status"].to_numpy(dtype=np.int8)
-        if "status" in frame
-        else np.where(np.isfinite(value), Status.OBSERVED, Status.MISSING).astype(np.int8)
-    )
-    position = np.arange(len(frame))
-    if "as_of" in frame and frame["as_of"].nunique() > 1:
-        position = np.argsort(_moments(frame["as_of"]), kind="stable")
-    listed = position[kind[codes[position]] == 0]
+    status = frame["status"].to_numpy(dtype=np.int8) if "status" in frame else None
+    row_kind = kind[codes]
+    latest_last = np.arange(len(frame))
+    if "as_of" in frame and len(frame["as_of"].unique()) > 1:
+        latest_last = np.argsort(_moments(frame["as_of"]), kind="stable")
+    listed = latest_last[row_kind[latest_last] == 0]
     cell = row[listed] * n_count + target[codes[listed]]
-
-    values = np.full(t_count * n_count, np.nan)
-    first = np.full(t_count * n_count, np.nan)
-    first[cell[::-1]] = value[listed][::-1]
-    values[cell] = value[listed]
-    states = np.zeros(t_count * n_count, dtype=np.int8)
-    states[cell] = status[listed]
-    bound = np.full(t_count * n_count, np.nan)
-    floor = values.copy()
-    ceiling = values.copy()
-    if low is not None and high is not None:
-        known_low, known_high = low[listed], high[listed]
-        floor[cell] = np.where(np.isfinite(known_low), known_low, value[listed])
-        ceiling[cell] = np.where(np.isfinite(known_high), known_high, value[listed])
-        bound[cell] = np.where(status[listed] == Status.CENSORED, known_high, np.nan)
-    with np.errstate(invalid="ignore"):
-        changed = (np.abs(first - values) > (ceiling - floor) + 1e-9 * np.abs(values)) & (states == Status.OBSERVED)
-    states[changed] = Status.REVISED
     shape = (t_count, n_count)
-    values, states, floor, ceiling, bound = (a.reshape(shape) for a in (values, states, floor, ceiling, bound))
+
+    def spread(column: Floats) -> Floats:
+        """Lay a column out as the table; the latest of repeated figures wins."""
+        flat = np.full(t_count * n_count, np.nan)
+        flat[cell] = column[listed]
+        return flat.reshape(shape)
+
+    values = spread(value)
+    known = np.isfinite(values)
+    states = np.zeros(t_count * n_count, dtype=np.int8)
+    states[cell] = status[listed] if status is not None else np.isfinite(value[listed])
+    states = states.reshape(shape)
+    floor, ceiling, bound = values.copy(), values.copy(), None
+    if low is not None and high is not None:
+        stated_low, stated_high = spread(low), spread(high)
+        np.copyto(floor, stated_low, where=known & np.isfinite(stated_low))
+        np.copyto(ceiling, stated_high, where=known & np.isfinite(stated_high))
+        if (states == Status.CENSORED).any():
+            bound = np.where(states == Status.CENSORED, stated_high, np.nan)
+    occupied = np.zeros(t_count * n_count, dtype=bool)
+    occupied[cell] = True
+    if occupied.sum() < len(cell):
+        first = np.full(t_count * n_count, np.nan)
+        first[cell[::-1]] = value[listed][::-1]
+        with np.errstate(invalid="ignore"):
+            changed = np.abs(first.reshape(shape) - values) > (ceiling - floor) + 1e-9 * np.abs(values)
+        states[changed & (states == Status.OBSERVED)] = Status.REVISED
 
     other, published = np.full(t_count, np.nan), np.full(t_count, np.nan)
     for code, sink in ((1, other), (2, published)):
-        rows = position[kind[codes[position]] == code]
+        rows = latest_last[row_kind[latest_last] == code]
         sink[row[rows]] = value[rows]
 
-    some = np.isfinite(values).any(axis=1)
-    smallest = np.min(np.where(np.isfinite(values), values, np.inf), axis=1)
+    some = known.any(axis=1)
+    smallest = np.fmin.reduce(values, axis=1)
     cut = some & (np.isfinite(other) if absent == "auto" else np.full(t_count, absent == "censored"))
-    stated = np.nanmax(np.where(np.isfinite(bound), bound, -np.inf), axis=1)
-    cutoff = np.where(np.isfinite(stated), stated, np.where(cut, smallest, np.nan))
-    gap = ~np.isfinite(values)
+    cutoff = np.where(cut, smallest, np.nan)
+    if bound is not None:
+        stated = np.fmax.reduce(bound, axis=1)
+        cutoff = np.where(np.isfinite(stated), stated, cutoff)
+    gap = ~known
     censored = gap & ((states == Status.CENSORED) | (np.isfinite(cutoff)[:, None] & (states == Status.MISSING)))
-    states[gap & ~censored] = Status.MISSING
-    states[censored] = Status.CENSORED
-    ceiling = np.where(censored, np.where(np.isfinite(bound), bound, cutoff[:, None]), ceiling)
-    floor = np.where(censored, 0.0, floor)
+    states[gap] = np.where(censored[gap], Status.CENSORED, Status.MISSING)
+    floor[censored] = 0.0
+    ceiling[censored] = np.broadcast_to(cutoff[:, None], shape)[censored]
+    if bound is not None:
+        np.copyto(ceiling, bound, where=censored & np.isfinite(bound))
     units = [str(u) for u in frame["unit"].unique() if str(u)] if "unit" in frame else []
     return Table(
         metric=metric,
@@ -410,6 +425,6 @@ def _moments(as_of: "pd.Series[str]") -> npt.NDArray[np.int64]:
     moments = pd.to_datetime(
         pd.Series(categories.cat.categories.astype(str)), errors="coerce", utc=True, format="ISO8601"
     )
-    order = moments.astype("int64").where(moments.notna(), np.iinfo(np.int64).min)
-    result: npt.NDArray[np.int64] = order.to_numpy()[categories.cat.codes.to_numpy()]
+    order = np.where(moments.notna(), moments.to_numpy(dtype="datetime64[ns]").view(np.int64), np.iinfo(np.int64).min)
+    result: npt.NDArray[np.int64] = order[categories.cat.codes.to_numpy()]
     return result

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.audit import Audit, audit
 from auditor.case import Case
@@ -11,24 +11,51 @@ from auditor.errors import UsageError
 from auditor.observations import concatenate
 from auditor.panel import Panel
 
+if TYPE_CHECKING:
+    from auditor.observations import Observations
 
-def read(*inputs: str | Path, **options: Any) -> Panel:
-    """Read one or several files into one panel.
+
+def read(
+    *inputs: str | Path, fetch: "Callable[[str], Observations] | None" = None, absent: str = "auto", **options: Any
+) -> Panel:
+    """Read one or several inputs into one panel.
 
     Parameters
     ----------
-    *inputs : path
-        CSV, Parquet or JSON files; ``-`` is standard input.
+    *inputs : path or str
+        CSV, Parquet or JSON files; ``-`` is standard input; ``archive:SOURCE`` and the name of a source need ``fetch``.
+    fetch : callable, optional
+        Reads an input that is not a file. The command line passes one that knows the network, the archive and the clock.
+    absent : {'auto', 'censored', 'missing'}
+        See :meth:`auditor.panel.Panel.of`.
     **options
-        Passed to :func:`auditor.sources.files.read` (``frequency``, ``metric``, ``date_order``, ``decimal`` and so on);
-        ``absent`` goes to :meth:`auditor.panel.Panel.of`.
+        Passed to :func:`auditor.sources.files.read` (``frequency``, ``metric``, ``date_order``, ``decimal`` and so on).
     """
     from auditor.sources import files
 
-    absent = options.pop("absent", "auto")
-    return Panel.of(
-        concatenate([files.read(i if str(i) == "-" else Path(i), **options) for i in inputs]), absent=absent
-    )
+    parts = []
+    for item in inputs:
+        name = str(item)
+        if fetch is not None and not is_file(name):
+            parts.append(fetch(name))
+        else:
+            parts.append(files.read(name if name == "-" else Path(name), **options))
+    return Panel.of(concatenate(parts), absent=absent)
+
+
+def is_file(name: str) -> bool:
+    """Whether an input is a file (or standard input) and not the name of a source or of an archived one.
+
+    What exists as a file is one; what does not is taken for a source only if there is a source of that name, so that a
+    mistyped file name is reported as such.
+    """
+    if name == "-" or Path(name).exists():
+        return not (name.endswith((".yaml", ".yml")) and Path(name).is_file())
+    if name.startswith("archive:"):
+        return False
+    from auditor.sources.registry import BY_NAME
+
+    return name not in BY_NAME
 
 
 def run(

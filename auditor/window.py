@@ -40,6 +40,19 @@ def resolve(panel: Panel, case: Case) -> Scene:
     return Scene(panel=panel, case=case, table=table, subject=subject, window=window)
 
 
+def elevation(scene: Scene) -> float | None:
+    """Median of the subject inside the window over its median in up to 28 periods before; None for a new subject.
+
+    A subject that had no listed value before the window has no base, and its whole volume is what is in question.
+    """
+    inside = scene.subject.values[scene.window]
+    before = scene.subject.values[max(0, scene.window.start - BASE_PERIODS) : scene.window.start]
+    inside, before = inside[np.isfinite(inside)], before[np.isfinite(before)]
+    if not before.size or not inside.size or not np.median(before) > 0:
+        return None
+    return float(np.median(inside) / np.median(before))
+
+
 def _table(panel: Panel, case: Case) -> Table:
     if case.metric or len(panel.tables) == 1:
         return panel.table(case.metric)

@@ -15,6 +15,7 @@ from auditor.errors import UsageError
 if TYPE_CHECKING:
     from auditor.audit import Audit
     from auditor.case import Case
+    from auditor.observations import Observations
 
 FORMATS = ("html", "json", "md", "csv")
 LEVELS = ("never", "low", "medium", "high")
@@ -59,6 +60,19 @@ LEVELS = ("never", "low", "medium", "high")
     show_default=True,
     help="What an absent cell means: below a cut-off, or never published. Never zero.",
 )
+@click.option(
+    "--archive",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Archive for inputs that are sources, or archive:SOURCE.  [default: audit-archive]",
+)
+@click.option("--as-known-on", metavar="DAY", help="Figures of archive:SOURCE as they were known on that day.")
+@click.option("--since", metavar="DAY", help="First day to ask a source for.")
+@click.option("--until", metavar="DAY", help="Last day to ask a source for.")
+@click.option(
+    "--option", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of a source that is fetched."
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     inputs: tuple[str, ...],
@@ -74,6 +88,11 @@ def command(
     date_order: str | None,
     decimal: str | None,
     absent: str,
+    folder: Path | None,
+    as_known_on: str | None,
+    since: str | None,
+    until: str | None,
+    settings: tuple[str, ...],
     quiet: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
     r"""Audit one subject and write an evidence report.
@@ -82,13 +101,14 @@ def command(
     audit run --case case.yaml
     audit run figures.csv --subject acme/model-1 --date 2026-04-03
     audit run figures.csv --subject acme/model-1 --subject acme/model-1:free --window 2026-03-30:2026-04-08
+    audit run archive:openrouter --subject acme/model-1 --date 2026-04-03 --as-known-on 2026-04-05
     """
     chosen = _formats(formats)
     case = _case(case_file, subjects, date, window, metric)
     progress, finish = (None, _nothing) if quiet else _progress()
     from auditor import session
 
-    options: dict[str, Any] = {"absent": absent}
+    options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(folder, as_known_on, since, until, settings)}
     options |= {k: v for k, v in (("frequency", frequency), ("date_order", date_order), ("decimal", decimal)) if v}
     try:
         audit = session.run(*inputs, case=case, progress=progress, **options)
@@ -107,6 +127,34 @@ def command(
         rules = ", ".join(sorted({f.rule for f in grave}))
         click.echo(f"audit: findings of severity {fail_on} or above ({rules}); exit 1 as --fail-on asks", err=True)
     return 1 if grave else 0
+
+
+def _fetcher(
+    folder: Path | None, as_known_on: str | None, since: str | None, until: str | None, settings: tuple[str, ...]
+) -> "Callable[[str], Observations]":
+    """Return what reads an input that is not a file: a source asked now, or what the archive kept of it."""
+
+    def read(name: str) -> "Observations":
+        from auditor import live
+        from auditor.archive import Archive
+        from auditor.commands import fetch
+
+        chosen = folder or fetch.FOLDER
+        if name.startswith(live.ARCHIVED):
+            source = live.source_of(name.removeprefix(live.ARCHIVED))
+            return live.archived(
+                source,
+                Archive(chosen, create=False),
+                as_known_on=as_known_on,
+                since=fetch.day("--since", since),
+                until=fetch.day("--until", until),
+            )
+        source = live.source_of(name)
+        archive = Archive(chosen)
+        query = fetch.question(source, since, until, (), settings)
+        return live.gather(source, query, fetch.connect(source, archive), archive).observations
+
+    return read
 
 
 def _formats(text: str) -> list[str]:

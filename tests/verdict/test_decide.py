@@ -69,6 +69,21 @@ def test_an_incentive_on_record_needs_no_second_family_but_bears_no_contradictio
     assert verdict(documented, finding("X2", Family.MARKET, {"incentivised": -0.1})).hypothesis == "insufficient"
 
 
+def test_inflated_needs_three_families_while_the_bands_are_provisional():
+    found = [finding(f"X{f}", f, {"inflated": 1.0}) for f in (Family.RHYTHM, Family.MARKET)]
+    assert verdict(*found).hypothesis == "insufficient"
+    assert [r.key for r in verdict(*found).reasons] == ["verdict.reasons.few_families"]
+    assert verdict(*found, finding("X9", Family.COMPOSITION, {"inflated": 0.2})).hypothesis == "inflated"
+
+
+def test_where_nothing_rose_there_is_nothing_to_explain():
+    level = scene(panel({"a": [2.0] * 20, "b": [1.0] * 20}), "a", "2026-01-15:2026-01-24")
+    found = [finding(f"X{f}", f, {"inflated": 1.0}) for f in (Family.RHYTHM, Family.MARKET, Family.LEVEL_SHAPE)]
+    result = decide(level, found)
+    assert result.hypothesis == "insufficient"
+    assert "verdict.reasons.no_rise" in [r.key for r in result.reasons]
+
+
 def test_a_data_error_may_rest_on_the_record_alone():
     assert verdict(finding("X1", Family.RECORD, {"data_error": 1.6})).hypothesis == "data_error"
 
@@ -84,7 +99,7 @@ def test_two_close_explanations_are_insufficient():
 
 
 def test_unsettled_days_are_insufficient_whatever_else_was_found():
-    strong = [finding("X1", Family.RHYTHM, {"inflated": 1.5}), finding("X2", Family.MARKET, {"inflated": 1.5})]
+    strong = [finding(f"X{f}", f, {"inflated": 1.0}) for f in (Family.RHYTHM, Family.MARKET, Family.LEVEL_SHAPE)]
     assert verdict(*strong).hypothesis == "inflated"
     assert verdict(*strong, finding("AUD171", Family.RECORD, variant="unsettled")).hypothesis == "insufficient"
 
