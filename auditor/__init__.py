@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from auditor.audit import Audit, audit
     from auditor.case import Case, Claim, Event
     from auditor.errors import AuditError
     from auditor.findings import Finding
     from auditor.panel import Panel
     from auditor.session import read, run
+    from auditor.walk import Audit, audit
 
 _HOMES = {
-    "Audit": "auditor.audit",
+    "Audit": "auditor.walk",
     "AuditError": "auditor.errors",
     "Case": "auditor.case",
     "Claim": "auditor.case",
     "Event": "auditor.case",
     "Finding": "auditor.findings",
     "Panel": "auditor.panel",
-    "audit": "auditor.audit",
+    "audit": "auditor.walk",
     "read": "auditor.session",
     "run": "auditor.session",
 }

@@ -341,11 +341,14 @@ def _table(metric: str, frame: "pd.DataFrame", frequency: Frequency, absent: str
     low = frame["low"].to_numpy(dtype=np.float64) if "low" in frame else None
     high = frame["high"].to_numpy(dtype=np.float64) if "high" in frame else None
     status = frame["status"].to_numpy(dtype=np.int8) if "status" in frame else None
-    row_kind = kind[codes]
-    latest_last = np.arange(len(frame))
+    latest_last: npt.NDArray[np.intp] | None = None
     if "as_of" in frame and len(frame["as_of"].unique()) > 1:
         latest_last = np.argsort(_moments(frame["as_of"]), kind="stable")
-    listed = latest_last[row_kind[latest_last] == 0]
+    # A slice where every row is an entity's, in order: millions of rows are then not copied one by one.
+    listed: npt.NDArray[np.intp] | slice = slice(None)
+    if latest_last is not None or kind.any():
+        latest_last = np.arange(len(frame)) if latest_last is None else latest_last
+        listed = latest_last[kind[codes[latest_last]] == 0]
     cell = row[listed] * n_count + target[codes[listed]]
     shape = (t_count, n_count)
 
@@ -376,10 +379,9 @@ def _table(metric: str, frame: "pd.DataFrame", frequency: Frequency, absent: str
             changed = np.abs(first.reshape(shape) - values) > (ceiling - floor) + 1e-9 * np.abs(values)
         states[changed & (states == Status.OBSERVED)] = Status.REVISED
 
-    other, published = np.full(t_count, np.nan), np.full(t_count, np.nan)
-    for code, sink in ((1, other), (2, published)):
-        rows = latest_last[row_kind[latest_last] == code]
-        sink[row[rows]] = value[rows]
+    other, published = (
+        _one_row(value, row, kind[codes] == code if kind.any() else None, latest_last, t_count) for code in (1, 2)
+    )
 
     some = known.any(axis=1)
     smallest = np.fmin.reduce(values, axis=1)
@@ -409,6 +411,21 @@ def _table(metric: str, frame: "pd.DataFrame", frequency: Frequency, absent: str
         published_total=published,
         cutoff=cutoff,
     )
+
+
+def _one_row(
+    value: Floats,
+    row: npt.NDArray[np.intp],
+    chosen: npt.NDArray[np.bool_] | None,
+    latest_last: npt.NDArray[np.intp] | None,
+    periods: int,
+) -> Floats:
+    """Lay out the rows of a remainder or total, shape (T,); the latest wins."""
+    result = np.full(periods, np.nan)
+    if chosen is not None and latest_last is not None:
+        rows = latest_last[chosen[latest_last]]
+        result[row[rows]] = value[rows]
+    return result
 
 
 def _kind(name: str) -> int:

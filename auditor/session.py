@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.audit import Audit, audit
 from auditor.case import Case
 from auditor.errors import UsageError
 from auditor.observations import concatenate
 from auditor.panel import Panel
+from auditor.walk import Audit, audit
 
 if TYPE_CHECKING:
     from auditor.observations import Observations

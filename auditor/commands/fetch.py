@@ -49,14 +49,14 @@ def command(
     settings: tuple[str, ...],
     folder: Path,
 ) -> int:
-    r"""Fetch from SOURCE and keep every answer exactly as it came.
+    """Fetch from SOURCE and keep every answer exactly as it came.
 
     SOURCE is a name of `audit sources list`, or the path of a YAML file that describes a source of your own.
 
     \b
     audit fetch openrouter --since 2026-10-01
     audit fetch wikimedia --subject en.wikipedia/Large_language_model --since 2026-01-01
-    """
+    """  # noqa: D301 - \b is the mark by which click keeps the lines below it apart
     from auditor import live
     from auditor.archive import Archive
 

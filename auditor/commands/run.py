@@ -13,9 +13,9 @@ import click
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
-    from auditor.audit import Audit
     from auditor.case import Case
     from auditor.observations import Observations
+    from auditor.walk import Audit
 
 FORMATS = ("html", "json", "md", "csv")
 LEVELS = ("never", "low", "medium", "high")
@@ -95,14 +95,14 @@ def command(
     settings: tuple[str, ...],
     quiet: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
-    r"""Audit one subject and write an evidence report.
+    """Audit one subject and write an evidence report.
 
     \b
     audit run --case case.yaml
     audit run figures.csv --subject acme/model-1 --date 2026-04-03
     audit run figures.csv --subject acme/model-1 --subject acme/model-1:free --window 2026-03-30:2026-04-08
     audit run archive:openrouter --subject acme/model-1 --date 2026-04-03 --as-known-on 2026-04-05
-    """
+    """  # noqa: D301 - \b is the mark by which click keeps the lines below it apart
     chosen = _formats(formats)
     case = _case(case_file, subjects, date, window, metric)
     progress, finish = (None, _nothing) if quiet else _progress()
@@ -219,10 +219,24 @@ def _slug(text: str) -> str:
 
 
 def _command() -> str:
-    """Return the command line as the report repeats it: the program by name, arguments as given."""
+    """Return the command line as the report repeats it.
+
+    Where the report went does not matter to its content, and folders of the user's machine are nobody's business: --out is
+    left out, and absolute paths are cut to the file's name.
+    """
     from shlex import join
 
-    return join(["audit", *sys.argv[1:]])
+    kept: list[str] = []
+    skip = False
+    for argument in sys.argv[1:]:
+        if skip or argument.startswith("--out="):
+            skip = False
+        elif argument == "--out":
+            skip = True
+        else:
+            option, sign, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+            kept.append(option + sign + (Path(value).name if Path(value).is_absolute() else value))
+    return join(["audit", *kept])
 
 
 def _generated() -> str | None:

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from auditor import session
-from auditor.audit import Audit, audit
 from auditor.case import Case
 from auditor.findings import Hypothesis
 from auditor.observations import Frequency, Observations, Source
 from auditor.panel import Panel
 from auditor.texts.catalogue import catalogue
+from auditor.walk import Audit, audit
 
 pytestmark = pytest.mark.shared
 

@@ -39,12 +39,12 @@ def test_the_same_rise_of_ordinary_use_is_not_called_inflated(seed):
     import numpy as np
     import pandas as pd
 
-    from auditor.audit import audit
     from auditor.calibration.simulate import Platform, platform
     from auditor.case import Case
     from auditor.casefile import window
     from auditor.observations import Frequency, Observations
     from auditor.panel import Panel
+    from auditor.walk import audit
 
     base = platform(Platform(entities=30, days=84), seed=seed)
     values = base.values.copy()

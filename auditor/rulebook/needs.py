@@ -1,0 +1,85 @@
+"""Whether a rule can say anything on a panel, and what is missing where it cannot."""
+
+import numpy as np
+
+from auditor.detectors.base import Scene
+from auditor.rulebook.model import Requires
+from auditor.rulebook.roles import meaning
+from auditor.texts.message import Message
+
+
+def missing(scene: Scene, needs: Requires) -> Message | None:
+    """Return what the panel lacks for a rule, as a sentence; None where nothing is missing."""
+    table, panel = scene.table, scene.panel
+    role = meaning(table.metric).role
+    if needs.frequency and panel.frequency.value not in needs.frequency:
+        return _say("frequency", found=panel.frequency.value, wanted=", ".join(needs.frequency))
+    if needs.metric_roles and role not in needs.metric_roles:
+        return _say("metric", found=table.metric, wanted=", ".join(needs.metric_roles))
+    published = int(table.published.sum())
+    if published < needs.days:
+        return _say("days", found=published, wanted=needs.days)
+    if len(table.entities) < needs.entities:
+        return _say("entities", found=len(table.entities), wanted=needs.entities)
+    if needs.remainder and not np.isfinite(table.other).any():
+        return _say("remainder")
+    if needs.total and not table.has_total:
+        return _say("total")
+    return _record(scene, needs) or _others(scene, needs) or _context(scene, needs)
+
+
+def _record(scene: Scene, needs: Requires) -> Message | None:
+    """Sources, moments of publication and vintages."""
+    raw = scene.panel.observations
+    frame = raw.frame if raw is not None else None
+    if needs.sources > 1:
+        names: set[str] = set()
+        if frame is not None and "source" in frame:
+            names = {str(s) for s in frame.loc[frame["metric"] == scene.table.metric, "source"].unique()}
+        if len(names) < needs.sources:
+            return _say("sources", found=max(1, len(names)), wanted=needs.sources)
+    if needs.as_of or needs.vintages:
+        moments = int(frame["as_of"].replace("", None).nunique()) if frame is not None and "as_of" in frame else 0
+        if not moments:
+            return _say("as_of")
+        if needs.vintages and moments < 2:
+            return _say("vintages")
+    return None
+
+
+def _others(scene: Scene, needs: Requires) -> Message | None:
+    """Further metrics, for the subject where the rule asks for that."""
+    held: set[str] = set()
+    periods: set[str] = set()
+    for table in scene.panel.tables.values():
+        if table.metric == scene.table.metric:
+            continue
+        if needs.of_subject and not any(part in table.index for part in scene.subject.parts):
+            continue
+        said = meaning(table.metric)
+        held.add(said.role)
+        periods.add(said.period)
+    whose = "of_subject" if needs.of_subject else "of_any"
+    lacking = [r for r in needs.roles if r not in held]
+    if lacking:
+        return _say(f"role_{whose}", wanted=", ".join(lacking), subject=scene.subject.name)
+    if needs.any_role and not held & set(needs.any_role):
+        return _say(f"role_{whose}", wanted=" or ".join(needs.any_role), subject=scene.subject.name)
+    if needs.periods and not periods & set(needs.periods):
+        return _say("period", wanted=" or ".join(needs.periods))
+    return None
+
+
+def _context(scene: Scene, needs: Requires) -> Message | None:
+    """Claims and events of the case."""
+    if needs.claims and not any(isinstance(c.get("value"), int | float) for c in scene.case.claims):
+        return _say("claims")
+    if needs.calendar and not scene.case.events:
+        return _say("calendar")
+    if needs.events and not any(e.kind.value in needs.events for e in scene.case.events):
+        return _say("events", wanted=" or ".join(needs.events))
+    return None
+
+
+def _say(key: str, **values: object) -> Message:
+    return Message.of(f"rulebook.needs_{key}", **values)

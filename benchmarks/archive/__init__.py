@@ -1,0 +1,1 @@
+"""What the archive must show: ``python -m benchmarks.archive [--quick] [--only NAME ...]``."""

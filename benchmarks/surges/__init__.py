@@ -1,0 +1,1 @@
+"""How often real surges are called what: every surge of the reference panel, and the organic series."""
