@@ -167,7 +167,7 @@ class Finding:
     def fingerprint(self) -> str:
         """Identity of the finding across runs: rule, subject and window, not its wording or numbers."""
         text = "\x1f".join((self.rule, self.subject, str(self.window or "")))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ the path inside it: ``messages: {high: ...}`` of ``AUD121.yaml`` is ``AUD121.hig
 their name, ``AUD121.title``.
 """
 
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,17 +22,48 @@ LANGUAGES = ("en",)
 
 
 class _Writer(string.Formatter):
-    """``str.format`` with the named number formats of one language."""
+    """``str.format`` with the named number formats of one language.
 
-    def __init__(self, language: str) -> None:
+    A format that names a group of the catalogue writes the text of that group: ``{family:verdict.families}``.
+    """
+
+    def __init__(self, language: str, texts: Mapping[str, Any]) -> None:
         self.language = language
+        self.texts = texts
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if value is None:
             return "?"
         if format_spec in FORMATS:
             return FORMATS[format_spec](value, self.language)
+        if isinstance(value, str) and f"{format_spec}.{value}" in self.texts:
+            return str(self.texts[f"{format_spec}.{value}"])
+        if isinstance(value, str) and "." in format_spec:
+            return value
         return plain(value) if not format_spec else format(value, format_spec)
+
+
+#: A count and the plural noun it belongs to, with up to two words in between.
+_COUNTED = re.compile(r"\{(\w+):count\}((?: (?!(?:and|at|in|of|or|over|the|to|with)\b)[a-z-]+){0,2}? )([a-z]+s)\b")
+
+#: Words that end in s and are no plural of a noun.
+_NO_PLURAL = frozenset({"series", "is", "was", "as", "this", "its", "has", "others", "less", "describes"})
+
+
+def singular(template: str, values: Mapping[str, Any]) -> str:
+    """Put the noun of a count of one into the singular (English).
+
+    >>> singular("{n:count} full weekends with weekdays", {"n": 1})
+    '{n:count} full weekend with weekdays'
+    """
+
+    def one(match: re.Match[str]) -> str:
+        word = match[3]
+        if values.get(match[1]) != 1 or word in _NO_PLURAL:
+            return match[0]
+        return f"{{{match[1]}:count}}{match[2]}{word[:-3] + 'y' if word.endswith('ies') else word[:-1]}"
+
+    return _COUNTED.sub(one, template)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +84,9 @@ class Catalogue:
         template = message.values["template"] if message.key == LITERAL else self.texts[message.key]
         if not isinstance(template, str):
             raise KeyError(message.key)
-        return _Writer(self.language).vformat(template.strip(), (), message.values)
+        if self.language == "en":
+            template = singular(template, message.values)
+        return _Writer(self.language, self.texts).vformat(template.strip(), (), message.values)
 
     def text(self, key: str, **values: Any) -> str:
         """Return the text of a key."""
