@@ -42,7 +42,7 @@ def ramp_column(times: Floats, length: int, kind: RampKind) -> Floats:
     """Shortfall from the plateau: -1 at the first observation, 0 from ``length`` samples later on, shape (m,).
 
     >>> ramp_column(np.array([0.0, 1.0, 2.0, 3.0]), 2, "linear").tolist()
-    [-1.0, -0.5, 0.0, 0.0]
+    [-1.0, -0.5, -0.0, -0.0]
     """
     share = np.clip((times - times[0]) / length, 0.0, 1.0)
     if kind == "linear":

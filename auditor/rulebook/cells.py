@@ -123,7 +123,7 @@ def _daily_slice(
     frame: dict[str, Any] = {
         "t": at.astype(np.int32),
         "date": table.dates.to_numpy()[at],
-        "weekday": (table.dates.dayofweek.to_numpy()[at] + 1).astype(np.int8),
+        "weekday": (table.dates.day_of_week.to_numpy()[at] + 1).astype(np.int8),
         "entity": pd.Categorical.from_codes(columns, categories=list(table.entities)),
         "value": values[rows, columns],
         "status": pd.Categorical.from_codes(table.status[at, columns], categories=_LABELS),

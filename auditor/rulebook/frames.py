@@ -30,7 +30,7 @@ def _totals(scene: Scene) -> pd.DataFrame:
         {
             "t": np.arange(len(table.dates), dtype=np.int32),
             "date": table.dates.to_numpy(),
-            "weekday": (table.dates.dayofweek.to_numpy() + 1).astype(np.int8),
+            "weekday": (table.dates.day_of_week.to_numpy() + 1).astype(np.int8),
             "published": table.published,
             "rows": np.isfinite(table.values).sum(axis=1).astype(np.int32),
             "listed": table.listed_total,
@@ -103,7 +103,7 @@ def _subject(scene: Scene) -> pd.DataFrame:
         {
             "t": np.arange(len(s.dates), dtype=np.int32),
             "date": s.dates.to_numpy(),
-            "weekday": (s.dates.dayofweek.to_numpy() + 1).astype(np.int8),
+            "weekday": (s.dates.day_of_week.to_numpy() + 1).astype(np.int8),
             "value": s.values,
             "low": s.low,
             "high": s.high,

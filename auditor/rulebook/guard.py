@@ -116,7 +116,7 @@ def locate(rule: RuleFile, position: Any) -> Where | None:
     before = rule.sql[:offset]
     line = before.count("\n")
     column = offset - (before.rfind("\n") + 1)
-    if "\n" not in rule.document.data["sql"].rstrip("\n"):
+    if not rule.document.data["sql"].endswith("\n"):  # written on the line of its key, not as a block
         return Where(rule.file, start.line, start.column, "sql")
     # A block of YAML text starts on the line after its key; its indentation is two beyond the key's, as the docs ask.
     return Where(rule.file, (start.line or 0) + 1 + line, (start.column or 1) + 2 + column, "sql")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditError, ErrorList
 from auditor.findings import Confidence, Family, Hypothesis, Severity
+from auditor.rulebook.hints import validated
 from auditor.rulebook.model import MOST_WEIGHT, Requires, RuleError, RuleFile, Test, Weights
 from auditor.rulebook.roles import NAMES
 from auditor.verdict.weigh import Band
-from auditor.yamlfile import Document, validate
+from auditor.yamlfile import Document
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -173,7 +174,7 @@ def rule_of(document: Document) -> RuleFile:
     """
     if not isinstance(document.data, dict):
         raise RuleError("is not a rule: it holds no `id:`", where=document.file, hint="see docs/writing-rules.md")
-    model: Any = validate(document, rule_model())
+    model: Any = validated(document, rule_model())
     plain = model.model_dump(mode="python")
     requires = {k: tuple(str(i) for i in v) if isinstance(v, list) else v for k, v in plain["requires"].items()}
     weights = plain["hypotheses"]

@@ -9,7 +9,8 @@ from typing import Any
 from auditor import casefile
 from auditor.errors import Where
 from auditor.findings import Finding, Window
-from auditor.yamlfile import load, validate
+from auditor.rulebook.hints import validated
+from auditor.yamlfile import load
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def read(path: Path) -> tuple[Suppression, ...]:
         suppressions: list[Entry]
 
     document = load(path)
-    entries: list[Any] = validate(document, File).suppressions
+    entries: list[Any] = validated(document, File).suppressions
     return tuple(
         Suppression(
             rule=e.rule,

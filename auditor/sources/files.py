@@ -230,8 +230,8 @@ def _dispatch(content: Content, options: Options, card: Callable[[str], Source])
     from auditor.sources.tabular.delimited import find_shape, read_careful
 
     encoding, dialect, layout = find_shape(head, file, options)
-    if content.size >= LARGE and encoding == "utf-8":
-        from auditor.sources.tabular.assemble import NotPlainError
+    if content.size >= LARGE and encoding in {"utf-8", "utf-8-sig"}:
+        from auditor.sources.tabular.cells import NotPlainError
         from auditor.sources.tabular.fast import read_fast
 
         try:

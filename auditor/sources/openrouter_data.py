@@ -11,7 +11,7 @@ from auditor.observations import Frequency, Note, Observations, Status
 from auditor.sources.answers import Node, Row, observations
 from auditor.sources.base import Query, Received, Request
 from auditor.sources.openrouter_spec import FIRST_DAY, REMAINDER, SPEC
-from auditor.sources.windows import check_dates, split, status_of, window
+from auditor.sources.windows import check_dates, period_end, split, status_of, window
 
 #: Longest window of one call.
 MOST_DAYS = 366
@@ -89,7 +89,7 @@ def parse_rankings(received: Received) -> Observations:
         entity, tokens = item["model_permaslug"].text(), item["total_tokens"].integer()
         status = status_of(day, frequency, as_of)
         # The last weekly bucket may hold traffic after the window, or stop inside the week.
-        if frequency is not Frequency.DAY and day + timedelta(days=frequency.days) > until + timedelta(days=1):
+        if frequency is not Frequency.DAY and period_end(day, frequency).date() > until + timedelta(days=1):
             status = Status.PARTIAL
         rows.append(Row(day, entity, metric, float(tokens), "tokens", status))
     check_dates([row.day for row in rows], since, until, frequency, received.url)

@@ -12,6 +12,7 @@ from typing import Any
 
 from auditor.errors import InputError, Where
 from auditor.observations import Frequency, Note, Observations, Source
+from auditor.sources.tabular.headers import Weeks
 from auditor.sources.tabular.options import Options
 
 CITATION = "Source: OpenRouter ({page}), as of {as_of}."
@@ -86,7 +87,7 @@ def rankings(document: Any, file: str, options: Options, card: Callable[[str], S
     as_of = str(meta["as_of"])
     records = [{**_whole(row, "total_tokens", file, i), "as_of": as_of} for i, row in enumerate(document["data"], 1)]
     for i, row in enumerate(records, 1):
-        if set(row) < _RANKING:
+        if not set(row) >= _RANKING:
             raise InputError(
                 "a row lacks a field", where=Where(file, field=f"data[{i - 1}]"), hint="fetch the answer again"
             )
@@ -116,7 +117,9 @@ def app_rankings(document: Any, file: str, options: Options, card: Callable[[str
             where=Where(file, field="meta"),
             hint="ask for one day at a time (start_date = end_date)",
         )
-    names = [str(row.get("app_name", "")) for row in document["data"]]
+    if not all(isinstance(row, dict) and row.get("app_name") for row in document["data"]):
+        raise InputError("a row names no app", where=Where(file, field="data"), hint="fetch the answer again")
+    names = [str(row["app_name"]) for row in document["data"]]
     records = []
     for i, row in enumerate(document["data"], 1):
         read = _whole(_whole(row, "total_tokens", file, i), "total_requests", file, i)
@@ -126,12 +129,8 @@ def app_rankings(document: Any, file: str, options: Options, card: Callable[[str
             records.append(
                 {"date": str(start), "entity": entity, "metric": metric, "value": read[field], "as_of": as_of}
             )
-    stated = (
-        replace(options, frequency=frequency) if frequency is not Frequency.WEEK or start.weekday() == 0 else options
-    )
+    stated = replace(options, frequency=frequency, week_label=Weeks.START)
     found = from_records(records, file, stated, _cited(card, "openrouter.ai/apps"), as_of=as_of)
-    if found.frequency is not frequency:
-        found = replace(found, frequency=frequency)
     note = Note("self_declared", "apps name themselves to the publisher; hidden and private apps are left out", file)
     return found.noted([note])
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import InputError, Where
 from auditor.observations import Observations, Source
-from auditor.sources.tabular.assemble import NotPlainError
-from auditor.sources.tabular.build import RawTable, build
+from auditor.sources.tabular.build import build
+from auditor.sources.tabular.cells import NotPlainError
 from auditor.sources.tabular.fast import read_fast_parquet
 from auditor.sources.tabular.layout import find_layout
 from auditor.sources.tabular.options import Options
+from auditor.sources.tabular.raw import RawTable
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,7 +1,7 @@
 """A table of raw cells with known roles -> settled cells. Shared by every format that the careful reader takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,53 +9,17 @@ import numpy.typing as npt
 from auditor.errors import AuditError, ErrorList, InputError, Where
 from auditor.observations import Note, Observations, Source, Status
 from auditor.panel import nearest
-from auditor.sources.tabular.assemble import Cells, Coded, Dates, assemble
+from auditor.sources.tabular.assemble import assemble
+from auditor.sources.tabular.cells import Cells, Coded, Dates
 from auditor.sources.tabular.columns import Column, Figures, decimal_marks, read_figures
 from auditor.sources.tabular.dates import is_label
+from auditor.sources.tabular.flags import read_status
 from auditor.sources.tabular.headers import Heading, Role, read_heading
 from auditor.sources.tabular.layout import Layout, Shape
 from auditor.sources.tabular.numbers import is_missing, read_tail
 from auditor.sources.tabular.options import Options
 from auditor.sources.tabular.periods import PeriodFinder, Periods
-
-_STATUS: dict[str, Status | None] = {
-    **dict.fromkeys(("", "observed", "final", "complete", "ok", "published", "actual"), Status.OBSERVED),
-    **dict.fromkeys(
-        ("partial", "preliminary", "provisional", "incomplete", "estimate", "estimated", "vorläufig"), Status.PARTIAL
-    ),
-    **dict.fromkeys(("revised", "restated", "corrected", "revidiert"), Status.REVISED),
-    **dict.fromkeys(
-        ("censored", "below", "below cut-off", "below cutoff", "below top", "not listed", "absent"), Status.CENSORED
-    ),
-    **dict.fromkeys(("missing", "not published", "n/a", "na"), Status.MISSING),
-}
-_YES = frozenset({"true", "yes", "y", "1", "ja", "wahr", "t", "是"})
-_NO = frozenset({"false", "no", "n", "0", "nein", "falsch", "f", "", "否"})
-
-
-@dataclass(eq=False)
-class RawTable:
-    """Cells as read.
-
-    Attributes
-    ----------
-    file : str
-    heading_line : int
-    columns : mapping of column number to cells
-        Only the columns that play a role.
-    lines : list of int
-        Line (or record number) of each row.
-    """
-
-    file: str
-    heading_line: int
-    columns: dict[int, list[object]]
-    lines: list[int]
-
-    def keep(self, rows: Sequence[int]) -> "RawTable":
-        """Return the table with some rows only."""
-        columns = {i: [cells[r] for r in rows] for i, cells in self.columns.items()}
-        return RawTable(self.file, self.heading_line, columns, [self.lines[r] for r in rows])
+from auditor.sources.tabular.raw import RawTable
 
 
 def build(table: RawTable, layout: Layout, options: Options, source: Source, notes: Sequence[Note]) -> Observations:
@@ -95,7 +59,7 @@ def build(table: RawTable, layout: Layout, options: Options, source: Source, not
     }
     for figure in figures:
         told.extend(figure.notes)
-    status = _status(table, layout, told)
+    status = read_status(table, layout, told)
     cells = _stack(table, layout, options, dates, figures, sides, status)
     return assemble(cells, periods.frequency, source, told, options)
 
@@ -235,57 +199,6 @@ def _unit(text: str) -> tuple[int | None, str]:
 
 def _scaled(heading: Heading, power: int | None) -> Heading:
     return heading if power is None else replace(heading, power=(heading.power or 0) + power)
-
-
-def _status(table: RawTable, layout: Layout, notes: list[Note]) -> npt.NDArray[np.int8] | None:
-    """Read the columns that say how final a figure is."""
-    result: npt.NDArray[np.int8] | None = None
-    column = layout.roles.get(Role.STATUS)
-    if column is not None:
-        flag = layout.headings[column].key
-        result = np.array(
-            [_one_status(cell, flag, table, row, column) for row, cell in enumerate(table.columns[column])],
-            dtype=np.int8,
-        )
-    column = layout.roles.get(Role.ESTIMATE)
-    if column is not None:
-        flags = np.array(
-            [_flag(cell, table, row, column) for row, cell in enumerate(table.columns[column])], dtype=bool
-        )
-        if flags.any():
-            result = np.full(len(flags), Status.OBSERVED, dtype=np.int8) if result is None else result
-            result[flags] = Status.PARTIAL
-            lines = ", ".join(str(table.lines[r]) for r in np.flatnonzero(flags)[:5])
-            text = f"{int(flags.sum())} figure(s) are flagged as estimates: kept, marked partial, and not used as settled figures"
-            notes.append(Note("estimate", text, f"{table.file}:{lines}", int(flags.sum())))
-    return result
-
-
-def _one_status(cell: object, flag: str, table: RawTable, row: int, column: int) -> Status:
-    word = str("" if cell is None else cell).strip().casefold()
-    if flag in {"is_partial", "partial"} and word in _YES | _NO:
-        return Status.PARTIAL if word in _YES else Status.OBSERVED
-    if flag in {"is_complete", "complete"} and word in _YES | _NO:
-        return Status.OBSERVED if word in _YES or not word else Status.PARTIAL
-    found = _STATUS.get(word)
-    if found is None:
-        raise InputError(
-            f"{word!r} is not a known status",
-            where=Where(table.file, table.lines[row], column + 1, flag),
-            hint="use observed, censored, missing, partial or revised; or rename the column if it is about something else",
-        )
-    return found
-
-
-def _flag(cell: object, table: RawTable, row: int, column: int) -> bool:
-    word = str("" if cell is None else cell).strip().casefold()
-    if word not in _YES | _NO:
-        raise InputError(
-            f"{word!r} is neither true nor false",
-            where=Where(table.file, table.lines[row], column + 1),
-            hint="write true or false",
-        )
-    return word in _YES
 
 
 def _stack(

@@ -2,18 +2,15 @@
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from auditor.errors import InputError, Where
 from auditor.observations import Frequency, Note
+from auditor.sources.tabular.cells import Cells, Dates
 from auditor.sources.tabular.headers import CUMULATIVE
 from auditor.sources.tabular.options import Options
-
-if TYPE_CHECKING:
-    from auditor.sources.tabular.assemble import Cells
 
 #: Consecutive periods without a single fall that a figure per period does not show (days have weekends, hours nights).
 LONG_RISE = 21
@@ -22,7 +19,7 @@ MOST_FALLS, LEAST_RISES = 0.01, 0.2
 _COUNTER_NAMES = re.compile(r"^(?:pull_count|star_count|stars|total_downloads|total_pulls|total_views|total_installs)$")
 
 
-def settle(cells: "Cells", frequency: Frequency, file: str, notes: list[Note], options: Options) -> "Cells":
+def settle(cells: Cells, frequency: Frequency, file: str, notes: list[Note], options: Options) -> Cells:
     """Refuse or difference counters.
 
     Raises
@@ -64,7 +61,7 @@ def settle(cells: "Cells", frequency: Frequency, file: str, notes: list[Note], o
     return cells
 
 
-def _runs(cells: "Cells") -> tuple[int, int, int, int]:
+def _runs(cells: Cells) -> tuple[int, int, int, int]:
     """Return the most steps any entity has, and the number of steps, falls and rises over all entities."""
     number = cells.date.codes
     entities = len(cells.entity.names)
@@ -84,7 +81,7 @@ def _runs(cells: "Cells") -> tuple[int, int, int, int]:
     return int(steps.max(initial=0)), int(steps.sum()), falls, rises
 
 
-def difference(cells: "Cells", frequency: Frequency, file: str, notes: list[Note]) -> "Cells":
+def difference(cells: Cells, frequency: Frequency, file: str, notes: list[Note]) -> Cells:
     """Turn readings of a counter into increases per period.
 
     Each increase is given to the period that holds the middle of the time between two readings. Readings further apart than
@@ -95,8 +92,6 @@ def difference(cells: "Cells", frequency: Frequency, file: str, notes: list[Note
     InputError
         When no two readings are one period apart.
     """
-    from auditor.sources.tabular.assemble import Dates
-
     if frequency is Frequency.MONTH:
         raise InputError(
             "counters can be differenced by hour, day or week", where=Where(file), hint="state frequency='day'"

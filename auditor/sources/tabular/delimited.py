@@ -5,10 +5,11 @@ from itertools import islice
 
 from auditor.errors import AuditError, ErrorList, InputError, Where
 from auditor.observations import Note, Observations, Source
-from auditor.sources.tabular.build import RawTable, build
+from auditor.sources.tabular.build import build
 from auditor.sources.tabular.dialect import Dialect, encoding_of, find_dialect, rows
 from auditor.sources.tabular.layout import Layout, find_layout
 from auditor.sources.tabular.options import Options
+from auditor.sources.tabular.raw import RawTable
 
 _SAMPLE_ROWS = 500
 _MOST_ERRORS = 10

@@ -1,7 +1,7 @@
 """Large plain files, read by an embedded engine; the result is the same as the careful reader's.
 
 Only what needs no judgement is taken: a long table of one column of figures, every figure a plain number, every row whole.
-Anything else raises :class:`~auditor.sources.tabular.assemble.NotPlainError`, and the careful reader takes over, so that all
+Anything else raises :class:`~auditor.sources.tabular.cells.NotPlainError`, and the careful reader takes over, so that all
 refusals come from one place and name their line.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from auditor.errors import AuditError
 from auditor.observations import Note, Observations, Source
-from auditor.sources.tabular.assemble import Cells, Coded, Dates, NotPlainError, assemble
+from auditor.sources.tabular.assemble import assemble
+from auditor.sources.tabular.cells import Cells, Coded, Dates, NotPlainError
 from auditor.sources.tabular.dialect import Dialect
 from auditor.sources.tabular.headers import Role, read_heading
 from auditor.sources.tabular.layout import Layout, Shape

@@ -6,10 +6,11 @@ from typing import Any
 
 from auditor.errors import InputError, Where
 from auditor.observations import Note, Observations, Source
-from auditor.sources.tabular.build import RawTable, build
+from auditor.sources.tabular.build import build
 from auditor.sources.tabular.dialect import encoding_of, undecodable
 from auditor.sources.tabular.layout import find_layout
 from auditor.sources.tabular.options import Options
+from auditor.sources.tabular.raw import RawTable
 
 _LISTS = ("data", "rows", "records", "results", "items", "series", "values")
 _SAMPLE_ROWS = 500
