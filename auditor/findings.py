@@ -1,7 +1,7 @@
 """Findings: what one test or rule measured on one subject in one window, with its limits."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -109,7 +109,7 @@ class Rows:
     rows: tuple[tuple[Any, ...], ...]
 
     @classmethod
-    def of(cls, **columns: Sequence[Any]) -> "Rows":
+    def of(cls, **columns: Iterable[Any]) -> "Rows":
         """Build from equally long columns; numpy scalars become plain values, NaN becomes None."""
         plain = [[_plain(v) for v in column] for column in columns.values()]
         return cls(tuple(columns), tuple(zip(*plain, strict=True)))

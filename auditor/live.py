@@ -55,7 +55,27 @@ def source_of(name: str) -> Source:
     return find(name)
 
 
-def gather(source: Source, query: Query, client: "Client", archive: "Archive | None" = None) -> Gathered:
+class Shelf:
+    """The archive of a folder, made when the first answer is to be kept: a refused question leaves no empty folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._archive: Archive | None = None
+
+    def opened(self) -> "Archive | None":
+        """Return the archive if there is one."""
+        return self.made() if self._archive is not None or (self.folder / "archive.json").exists() else None
+
+    def made(self) -> "Archive":
+        """Return the archive; make it if there is none."""
+        if self._archive is None:
+            from auditor.archive import Archive
+
+            self._archive = Archive(self.folder)
+        return self._archive
+
+
+def gather(source: Source, query: Query, client: "Client", shelf: Shelf | None = None) -> Gathered:
     """Ask a source; each answer is kept before the next is asked for, and read only after it was kept.
 
     Raises
@@ -65,8 +85,8 @@ def gather(source: Source, query: Query, client: "Client", archive: "Archive | N
     entries: list[Entry] = []
 
     def keep(received: Received) -> None:
-        if archive is not None:
-            entries.append(_kept(archive, source, received, client.secrets))
+        if shelf is not None:
+            entries.append(_kept(shelf.made(), source, received, client.secrets))
 
     async def ask() -> list[Received]:
         async with client:
@@ -81,13 +101,14 @@ def gather(source: Source, query: Query, client: "Client", archive: "Archive | N
     )
 
 
-def recall(archive: "Archive", secrets: tuple[str, ...] = ()) -> Any:
+def recall(shelf: Shelf, secrets: tuple[str, ...] = ()) -> Any:
     """Return what the client needs for conditional requests: the newest kept answer of an address."""
     from auditor.sources.http.policy import Cached
 
     def newest(source: str, url: str) -> Cached | None:
-        entry = archive.latest(source, url, secrets=secrets)
-        return None if entry is None else Cached(archive.read(entry.sha256), entry.headers)
+        archive = shelf.opened()
+        entry = None if archive is None else archive.latest(source, url, secrets=secrets)
+        return None if archive is None or entry is None else Cached(archive.read(entry.sha256), entry.headers)
 
     return newest
 

@@ -38,7 +38,13 @@ def panel(
 
 
 def scene(
-    built: Panel, subject: str | Sequence[str], window: str = "", *, claims: Sequence[Claim] = (), events: Sequence[Event] = (), **more: Any
+    built: Panel,
+    subject: str | Sequence[str],
+    window: str = "",
+    *,
+    claims: Sequence[Claim] = (),
+    events: Sequence[Event] = (),
+    **more: Any,
 ) -> Scene:
     """Resolve a case on a panel."""
     ids = (subject,) if isinstance(subject, str) else tuple(subject)

@@ -14,6 +14,7 @@ import click
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
+    from auditor.live import Shelf
     from auditor.sources.base import Source
     from auditor.sources.http.client import Client
 
@@ -58,14 +59,14 @@ def command(
     audit fetch wikimedia --subject en.wikipedia/Large_language_model --since 2026-01-01
     """  # noqa: D301 - \b is the mark by which click keeps the lines below it apart
     from auditor import live
-    from auditor.archive import Archive
 
     asked = live.source_of(source)
-    archive = Archive(folder)
+    shelf = live.Shelf(folder)
+    query = question(asked, since, until, subjects, settings)
+    gathered = live.gather(asked, query, connect(asked, shelf), shelf)
+    archive = shelf.made()
     for mended in archive.recovered:
         click.echo(f"audit: put in order after an interruption: {mended}", err=True)
-    query = question(asked, since, until, subjects, settings)
-    gathered = live.gather(asked, query, connect(asked, archive), archive)
     frame = gathered.observations.frame
     new = sum(entry.kind == "retrieval" for entry in gathered.entries)
     click.echo(
@@ -109,7 +110,7 @@ def day(name: str, text: str | None) -> date | None:
         raise UsageError(f"{name} {text!r} is not a day", hint="write it as 2026-04-03") from None
 
 
-def connect(source: "Source", archive: Any) -> "Client":
+def connect(source: "Source", shelf: "Shelf") -> "Client":
     """Build the client from the environment: keys, mirrors, proxy, contact."""
     from auditor import live
     from auditor.sources.http.client import Client
@@ -124,7 +125,7 @@ def connect(source: "Source", archive: Any) -> "Client":
         Clock(now=time.time, sleep=asyncio.sleep, random=random.random),
         keys=keys,
         bases=bases,
-        recall=live.recall(archive, tuple(keys.values())),
+        recall=live.recall(shelf, tuple(keys.values())),
         watch=_watch if sys.stderr.isatty() else None,
         proxy=os.environ.get("HTTPS_PROXY") or None,
         contact=os.environ.get("AUDIT_CONTACT", ""),

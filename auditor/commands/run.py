@@ -150,9 +150,9 @@ def _fetcher(
                 until=fetch.day("--until", until),
             )
         source = live.source_of(name)
-        archive = Archive(chosen)
+        shelf = live.Shelf(chosen)
         query = fetch.question(source, since, until, (), settings)
-        return live.gather(source, query, fetch.connect(source, archive), archive).observations
+        return live.gather(source, query, fetch.connect(source, shelf), shelf).observations
 
     return read
 

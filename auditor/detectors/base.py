@@ -61,7 +61,8 @@ class Scene:
         values = np.where(self.subject.settled, self.subject.values, -np.inf)[self.window]
         if not np.isfinite(values).any():
             values = np.where(np.isfinite(self.subject.values), self.subject.values, -np.inf)[self.window]
-        return int(np.argmax(values)) + self.window.start
+        start: int = self.window.start
+        return int(np.argmax(values)) + start
 
     @cached_property
     def span(self) -> Window:

@@ -23,7 +23,6 @@
 """
 
 import re
-import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -197,7 +196,10 @@ def _day(node: Node, form: str) -> date:
 
 
 def _names(template: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    names = re.findall(r"\{([^{}]*)\}", template)
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", template)):
+        raise ValueError("a brace stands alone")
+    return set(names)
 
 
 def _filled(template: str, places: dict[str, str]) -> str:

@@ -34,7 +34,9 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(AuditError) as caught:
         read(tmp_path, text)
     error = caught.value
-    return [str(e).replace(str(tmp_path) + "/", "") for e in (error.errors if isinstance(error, ErrorList) else [error])]
+    return [
+        str(e).replace(str(tmp_path) + "/", "") for e in (error.errors if isinstance(error, ErrorList) else [error])
+    ]
 
 
 def test_a_good_case(tmp_path):
@@ -53,8 +55,13 @@ def _write(tmp_path: Path, text: str) -> Path:
 
 
 def test_all_mistakes_of_a_file_are_named_at_once(tmp_path):
-    found = mistakes(tmp_path, GOOD.replace("title", "titel").replace("2026-04-08, kind", "8 April, kind").replace("free_end", "fre_end"))
-    assert any(m.startswith("case.yaml:1:1 (titel): unknown key 'titel'") and "did you mean 'title'?" in m for m in found)
+    found = mistakes(
+        tmp_path,
+        GOOD.replace("title", "titel").replace("2026-04-08, kind", "8 April, kind").replace("free_end", "fre_end"),
+    )
+    assert any(
+        m.startswith("case.yaml:1:1 (titel): unknown key 'titel'") and "did you mean 'title'?" in m for m in found
+    )
     assert any(m.startswith("case.yaml:8:6 (events.0.date)") and "is not a date" in m for m in found)
     assert any("events.0.kind" in m for m in found)
 

@@ -15,8 +15,13 @@ PROGRAM = [sys.executable, "-c", "from auditor.cli import main; main()"]
 
 def audit(*arguments: str | Path, cwd: Path | None = None, stdin: bytes = b"", **environment: str):
     return subprocess.run(
-        [*PROGRAM, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, timeout=120,
-        env={**os.environ, "NO_COLOR": "1", **environment}, check=False,
+        [*PROGRAM, *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+        check=False,
     )
 
 
@@ -83,7 +88,12 @@ def test_it_ends_with_the_reports_path_and_the_verdict(first):
 def test_the_same_input_gives_the_same_bytes(first, fixture, tmp_path):
     out, _ = first
     again = tmp_path / "report"
-    assert audit("run", "--case", fixture / "case.yaml", "--out", again, PYTHONHASHSEED="7", TZ="Pacific/Auckland").returncode == 0
+    assert (
+        audit(
+            "run", "--case", fixture / "case.yaml", "--out", again, PYTHONHASHSEED="7", TZ="Pacific/Auckland"
+        ).returncode
+        == 0
+    )
     files = sorted(p.relative_to(out) for p in out.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
     for name in files:
@@ -115,8 +125,16 @@ def test_fail_on_gives_1_and_says_why(fixture, tmp_path):
         (["run", "none.csv", "--subject", "a", "--date", "2026-01-01"], 3, "no such file"),
         (["run", "FIGURES", "--subject", "qwen/qwen3.6", "--date", "2026-04-03"], 2, "did you mean"),
         (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--date", "April"], 2, "is not a date"),
-        (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--date", "2031-01-01"], 2, "runs from 2026-03-16"),
-        (["run", "FIGURES", "--subject", "x", "--date", "2026-04-03", "--window", "2026-04-03:2026-04-04"], 2, "both given"),
+        (
+            ["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--date", "2031-01-01"],
+            2,
+            "runs from 2026-03-16",
+        ),
+        (
+            ["run", "FIGURES", "--subject", "x", "--date", "2026-04-03", "--window", "2026-04-03:2026-04-04"],
+            2,
+            "both given",
+        ),
         (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--format", "pdf,html"], 2, "unknown form pdf"),
         (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--metric", "stars"], 2, "does not occur"),
         (["run", "archive:openrouter", "--subject", "x", "--archive", "nowhere"], 4, "no archive"),
@@ -144,8 +162,17 @@ def test_an_output_folder_that_cannot_be_written_is_one_clear_error(fixture, tmp
 
 def test_standard_input_and_a_day_instead_of_a_window(fixture, tmp_path):
     done = audit(
-        "run", "-", "--subject", "qwen/qwen3.6-plus-preview:free", "--subject", "qwen/qwen3.6-plus-04-02:free", "--date", "2026-04-04",
-        "--out", tmp_path / "r", stdin=(fixture / "figures.csv").read_bytes(),
+        "run",
+        "-",
+        "--subject",
+        "qwen/qwen3.6-plus-preview:free",
+        "--subject",
+        "qwen/qwen3.6-plus-04-02:free",
+        "--date",
+        "2026-04-04",
+        "--out",
+        tmp_path / "r",
+        stdin=(fixture / "figures.csv").read_bytes(),
     )
     assert done.returncode == 0, done.stderr.decode()
     assert b"from 2026-04-03 to 2026-04-06" in done.stdout
@@ -154,7 +181,9 @@ def test_standard_input_and_a_day_instead_of_a_window(fixture, tmp_path):
 def test_interrupting_leaves_nothing_half_written(fixture, tmp_path):
     out = tmp_path / "r"
     running = subprocess.Popen(
-        [*PROGRAM, "run", "--case", str(fixture / "case.yaml"), "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*PROGRAM, "run", "--case", str(fixture / "case.yaml"), "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     time.sleep(0.4)
     running.send_signal(signal.SIGINT)
@@ -184,7 +213,10 @@ def test_an_archive_is_filled_listed_verified_and_audited_as_known_then(inside, 
     rows = ["date,model_permaslug,total_tokens,as_of"]
     for read, factor in (("2026-01-20T01:00:00Z", 1.0), ("2026-01-22T01:00:00Z", 1.01)):
         for day in range(1, 16):
-            rows += [f"2026-01-{day:02d},m/{i},{int(1e9 * (i + 1) * factor * (3 if day > 10 and i == 2 else 1))},{read}" for i in range(4)]
+            rows += [
+                f"2026-01-{day:02d},m/{i},{int(1e9 * (i + 1) * factor * (3 if day > 10 and i == 2 else 1))},{read}"
+                for i in range(4)
+            ]
             rows.append(f"2026-01-{day:02d},other,{int(5e9)},{read}")
     (tmp_path / "old.csv").write_text("\n".join(rows) + "\n")
     place = ["--archive", str(tmp_path / "kept")]

@@ -177,7 +177,7 @@ def test_the_founding_case_climbs_in_a_ramp_and_falls_when_the_free_period_ends(
     raw = raw.rename(columns={"model_permaslug": "entity", "total_tokens": "value"}).assign(metric="tokens")
     at = Panel.of(Observations(raw, Frequency.DAY))
     ids = ("qwen/qwen3.6-plus-preview:free", "qwen/qwen3.6-plus-04-02:free", "qwen/qwen3.6-plus-04-02")
-    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))  # noqa: DTZ001 - dates are naive UTC here
+    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))
     found = finding(resolve(at, Case(subject=ids, window=window)))
     assert found.statement.key == "AUD101.step_down"
     assert found.statistic is not None

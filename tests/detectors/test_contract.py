@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,15 @@ def simulated(values: np.ndarray, names: tuple[str, ...], *, start: str = "2026-
     columns = {name: values[:, i] for i, name in enumerate(names)}
     if other:
         columns["other"] = np.full(len(values), float(np.nanmean(values)))
-    frame = pd.DataFrame(columns, index=dates).rename_axis("date").reset_index().melt("date", var_name="entity").dropna()
+    frame = (
+        pd.DataFrame(columns, index=dates).rename_axis("date").reset_index().melt("date", var_name="entity").dropna()
+    )
     return Panel.of(
-        Observations(frame.assign(metric="total_tokens"), Frequency.DAY, (Source("simulated", as_of="2027-01-01", simulated=True),))
+        Observations(
+            frame.assign(metric="total_tokens"),
+            Frequency.DAY,
+            (Source("simulated", as_of="2027-01-01", simulated=True),),
+        )
     )
 
 
@@ -42,7 +49,11 @@ def case(subject: str, start: str, days: int) -> Case:
         Event(first.to_pydatetime(), EventKind.FREE_START),
         Event((first + pd.Timedelta(days=days)).to_pydatetime(), EventKind.FREE_END),
     )
-    return Case(subject=(subject,), window=Window(first.to_pydatetime(), (first + pd.Timedelta(days=days - 1)).to_pydatetime()), events=events)
+    return Case(
+        subject=(subject,),
+        window=Window(first.to_pydatetime(), (first + pd.Timedelta(days=days - 1)).to_pydatetime()),
+        events=events,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +64,26 @@ def busy() -> Scene:
     return resolve(simulated(made.values, made.names), case(made.names[entity], "2026-02-09", 21))
 
 
-def described(outcomes) -> list[tuple]:
+def rows(scene: Scene) -> pd.DataFrame:
+    """Return the observations that a scene was built from."""
+    assert scene.panel.observations is not None
+    return scene.panel.observations.frame
+
+
+def rebuilt(scene: Scene, frame: pd.DataFrame) -> Panel:
+    """Build a panel of the same source from other rows."""
+    assert scene.panel.observations is not None
+    return Panel.of(replace(scene.panel.observations, frame=frame))
+
+
+def described(outcomes) -> list[tuple[Any, Any]]:
     return [
-        (o.rule, None if isinstance(o, NotApplicable) else (o.variant, str(o.window), o.statistic and round(o.statistic.value, 6)))
+        (
+            o.rule,
+            None
+            if isinstance(o, NotApplicable)
+            else (o.variant, str(o.window), o.statistic and round(o.statistic.value, 6)),
+        )
         for o in outcomes
     ]
 
@@ -104,26 +132,32 @@ def test_the_same_scene_gives_the_same_findings(detector: ModuleType, busy: Scen
 
 def test_the_order_of_entities_does_not_matter(detector: ModuleType, busy: Scene):
     table = busy.table
-    frame = busy.panel.observations.frame.sample(frac=1.0, random_state=5)
-    shuffled = Panel.of(replace(busy.panel.observations, frame=frame))
+    shuffled = rebuilt(busy, rows(busy).sample(frac=1.0, random_state=5))
     assert shuffled.table().entities == table.entities
     assert described(detector.detect(resolve(shuffled, busy.case))) == described(detector.detect(busy))
 
 
 def test_units_do_not_matter(detector: ModuleType, busy: Scene):
-    frame = busy.panel.observations.frame
-    scaled = Panel.of(replace(busy.panel.observations, frame=frame.assign(value=frame["value"] * 1024.0)))
+    frame = rows(busy)
+    scaled = rebuilt(busy, frame.assign(value=frame["value"] * 1024.0))
     for a, b in zip(detector.detect(busy), detector.detect(resolve(scaled, busy.case)), strict=True):
         assert type(a) is type(b)
-        if isinstance(a, Finding) and isinstance(b, Finding) and a.statistic and a.statistic.unit not in {"tokens", "count"}:
+        if (
+            isinstance(a, Finding)
+            and isinstance(b, Finding)
+            and a.statistic
+            and a.statistic.unit not in {"tokens", "count"}
+        ):
+            assert b.statistic is not None
             assert b.statistic.value == pytest.approx(a.statistic.value, rel=1e-6, abs=1e-9)
             assert (a.variant, a.severity) == (b.variant, b.severity)
 
 
 def test_whole_weeks_do_not_matter(detector: ModuleType, busy: Scene):
     shift = pd.Timedelta(weeks=5)
-    frame = busy.panel.observations.frame
-    moved = Panel.of(replace(busy.panel.observations, frame=frame.assign(date=frame["date"] + shift)))
+    frame = rows(busy)
+    moved = rebuilt(busy, frame.assign(date=frame["date"] + shift))
+    assert busy.case.window is not None
     window = Window(busy.case.window.start + shift.to_pytimedelta(), busy.case.window.end + shift.to_pytimedelta())
     events = tuple(replace(e, date=e.date + shift.to_pytimedelta()) for e in busy.case.events)
     there = detector.detect(resolve(moved, replace(busy.case, window=window, events=events)))
@@ -138,8 +172,16 @@ SHAPES = {
     "zeros": lambda: (np.zeros((40, 6)), tuple("abcdef"), True),
     "one day": lambda: (np.array([[3.0, 2.0, 1.0]]), tuple("abc"), True),
     "two days": lambda: (np.array([[3.0, 2.0], [30.0, 1.0]]), tuple("ab"), False),
-    "holes": lambda: (np.where(np.arange(240).reshape(40, 6) % 7 == 3, np.nan, 10.0 + np.arange(240).reshape(40, 6)), tuple("abcdef"), True),
-    "last day only": lambda: (np.vstack([np.column_stack([np.full(39, np.nan), np.ones((39, 2))]), [[9.0, 1.0, 1.0]]]), tuple("abc"), True),
+    "holes": lambda: (
+        np.where(np.arange(240).reshape(40, 6) % 7 == 3, np.nan, 10.0 + np.arange(240).reshape(40, 6)),
+        tuple("abcdef"),
+        True,
+    ),
+    "last day only": lambda: (
+        np.vstack([np.column_stack([np.full(39, np.nan), np.ones((39, 2))]), [[9.0, 1.0, 1.0]]]),
+        tuple("abc"),
+        True,
+    ),
 }
 
 
@@ -159,7 +201,8 @@ def test_any_small_panel_is_measured_or_declined(detector: ModuleType, data):
     n = data.draw(st.integers(1, 5))
     cell = st.one_of(st.none(), st.just(0.0), st.floats(0.1, 1e13))
     values = np.array(
-        [[np.nan if v is None else v for v in data.draw(st.lists(cell, min_size=n, max_size=n))] for _ in range(t)], dtype=float
+        [[np.nan if v is None else v for v in data.draw(st.lists(cell, min_size=n, max_size=n))] for _ in range(t)],
+        dtype=float,
     )
     values[data.draw(st.integers(0, t - 1)), 0] = 7.0
     panel = simulated(values, tuple("abcde")[:n], other=data.draw(st.booleans()))

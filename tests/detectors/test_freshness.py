@@ -132,7 +132,7 @@ def test_the_founding_figures_are_settled(shared: Path) -> None:
     raw = pd.read_csv(shared / "openrouter" / "rankings_daily_2026-03-16_2026-04-25.csv", parse_dates=["date"])
     raw = raw.rename(columns={"model_permaslug": "entity", "total_tokens": "value"}).assign(metric="tokens")
     ids = ("qwen/qwen3.6-plus-preview:free", "qwen/qwen3.6-plus-04-02:free", "qwen/qwen3.6-plus-04-02")
-    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))  # noqa: DTZ001 - dates are naive UTC here
+    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))
     panel = Panel.of(Observations(raw, Frequency.DAY))
     (found,) = detect(resolve(panel, Case(subject=ids, window=window)))
     assert isinstance(found, Finding)

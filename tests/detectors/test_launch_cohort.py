@@ -137,7 +137,7 @@ def test_the_price_class_comes_from_the_id_or_from_a_dated_event() -> None:
     plain, _ = measured(scene(panel(market()), 20, 24))
     assert plain.variant == "paid_or_unknown"
     assert plain.figures["n_in_class"] == 3
-    event = Event(date=datetime(2026, 1, 25), kind=EventKind.FREE_START)  # noqa: DTZ001 - dates are naive UTC here
+    event = Event(date=datetime(2026, 1, 25), kind=EventKind.FREE_START)
     told, statistic = measured(scene(panel(market()), 20, 24, events=(event,)))
     assert told.variant == "free"
     assert (told.figures["n_in_class"], told.figures["rank_in_class"]) == (1, 1)
@@ -185,7 +185,7 @@ def test_the_founding_case_is_the_largest_launch_of_its_panel(shared: Path) -> N
     raw = raw.rename(columns={"model_permaslug": "entity", "total_tokens": "value"}).assign(metric="tokens")
     at = Panel.of(Observations(raw, Frequency.DAY))
     ids = ("qwen/qwen3.6-plus-preview:free", "qwen/qwen3.6-plus-04-02:free", "qwen/qwen3.6-plus-04-02")
-    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))  # noqa: DTZ001 - as above
+    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))
     found, statistic = measured(resolve(at, Case(subject=ids, window=window)))
     assert (statistic.rank, statistic.n_reference) == (1, 12)
     assert statistic.value == pytest.approx(0.433, abs=5e-4)

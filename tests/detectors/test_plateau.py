@@ -163,7 +163,7 @@ def test_the_founding_case_has_no_plateau_and_real_windows_hold_the_level(shared
         return Panel.of(Observations(raw, Frequency.DAY))
 
     ids = ("qwen/qwen3.6-plus-preview:free", "qwen/qwen3.6-plus-04-02:free", "qwen/qwen3.6-plus-04-02")
-    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))  # noqa: DTZ001 - dates are naive UTC here
+    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))
     founding = resolve(real("rankings_daily_2026-03-16_2026-04-25.csv"), Case(subject=ids, window=window))
     assert reason(founding) == "AUD105.short_top"
 

@@ -234,7 +234,7 @@ def test_no_day_of_the_real_platform_is_called_doubled(shared: Path) -> None:
 def test_the_founding_case_is_no_scale_jump(shared: Path) -> None:
     at = real(shared / "openrouter" / "rankings_daily_2026-03-16_2026-04-25.csv")
     ids = ("qwen/qwen3.6-plus-preview:free", "qwen/qwen3.6-plus-04-02:free", "qwen/qwen3.6-plus-04-02")
-    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))  # noqa: DTZ001 - dates are naive UTC here
+    window = Window(datetime(2026, 3, 30), datetime(2026, 4, 8))
     found = finding(resolve(at, Case(subject=ids, window=window)))
     assert found.variant == "none"
     assert found.figures["largest_common_factor"] == pytest.approx(1.0, abs=0.1)

@@ -1,6 +1,7 @@
 """The verdict: families, caps, thresholds, and the words that go with them."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,9 +19,17 @@ SCENE = scene(panel({"a": [1.0, 2.0, 3.0], "b": [1.0, 1.0, 1.0]}), "a", "2026-01
 
 
 def finding(rule="X1", family=Family.MARKET, weights=None, variant="", **statistic):
+    measured: dict[str, Any] = {"name": "s", "value": 1.0} | statistic
     return Finding(
-        rule=rule, version="1", name=rule, family=family, subject="a", window=None, statement=Message.literal("x"), variant=variant,
-        statistic=Statistic(**({"name": "s", "value": 1.0} | statistic)),
+        rule=rule,
+        version="1",
+        name=rule,
+        family=family,
+        subject="a",
+        window=None,
+        statement=Message.literal("x"),
+        variant=variant,
+        statistic=Statistic(**measured),
         log10_lr={Hypothesis(h): w for h, w in (weights or {}).items()},
     )
 
@@ -110,7 +119,9 @@ def test_organic_is_named_only_when_every_other_explanation_is_ten_times_less_pr
     assert verdict(finding("X1", Family.MARKET, others), finding("X2", Family.RHYTHM, others)).hypothesis == "organic"
 
 
-weights = st.dictionaries(st.sampled_from(["data_error", "incentivised", "concentrated", "inflated"]), st.floats(-4, 4), max_size=4)
+weights = st.dictionaries(
+    st.sampled_from(["data_error", "incentivised", "concentrated", "inflated"]), st.floats(-4, 4), max_size=4
+)
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Family)), weights), max_size=12))
@@ -130,14 +141,19 @@ def test_scores_are_capped_and_the_order_of_findings_does_not_matter(items):
 @given(st.lists(st.tuples(st.sampled_from(list(Family)), weights), max_size=8))
 def test_every_verdict_can_be_put_into_words_without_an_accusation(items):
     result = verdict(*[finding(f"X{i}", family, w) for i, (family, w) in enumerate(items)])
-    said = " ".join(catalogue().write(m) for m in (result.words, *result.reasons, *result.would_settle, result.calibration)).lower()
+    said = " ".join(
+        catalogue().write(m) for m in (result.words, *result.reasons, *result.would_settle, result.calibration)
+    ).lower()
     assert not any(word in said for word in ("fraud", "fake", "cheat", "guilty", "manipulat", "{"))
 
 
 TABLE = ReferenceTable(
-    "t", provisional=True,
+    "t",
+    provisional=True,
     rules={
-        "V": Reference("value", "", (Band(0.5, math.inf, "", {Hypothesis.INFLATED: 2.0, Hypothesis.CONCENTRATED: -2.0}),)),
+        "V": Reference(
+            "value", "", (Band(0.5, math.inf, "", {Hypothesis.INFLATED: 2.0, Hypothesis.CONCENTRATED: -2.0}),)
+        ),
         "P": Reference("p", "", (Band(-math.inf, 0.1, "", {Hypothesis.INFLATED: 2.0}),)),
     },
 )
@@ -145,7 +161,13 @@ TABLE = ReferenceTable(
 
 @pytest.mark.parametrize(
     ("n", "p", "expected", "against"),
-    [(9, None, 1.0, -1.0), (0, None, 2.0, -2.0), (999, None, 2.0, -2.0), (999, 0.1, 1.0, -2.0), (9, 0.5, math.log10(2), -1.0)],
+    [
+        (9, None, 1.0, -1.0),
+        (0, None, 2.0, -2.0),
+        (999, None, 2.0, -2.0),
+        (999, 0.1, 1.0, -2.0),
+        (9, 0.5, math.log10(2), -1.0),
+    ],
 )
 def test_a_ratio_never_exceeds_its_reference(n, p, expected, against):
     weighed = weigh(finding("V", value=0.9, n_reference=n, p=p), TABLE)
@@ -184,7 +206,14 @@ def test_the_shipped_table_is_provisional_bounded_and_says_why():
 
 @pytest.mark.parametrize(
     ("log10_lr", "word"),
-    [(-1, "no support"), (0.3, "no support"), (0.302, "weak"), (1, "moderate"), (2, "moderately strong"), (3.0001, "strong")],
+    [
+        (-1, "no support"),
+        (0.3, "no support"),
+        (0.302, "weak"),
+        (1, "moderate"),
+        (2, "moderately strong"),
+        (3.0001, "strong"),
+    ],
 )
 def test_the_verbal_scale(log10_lr, word):
     assert Strength.of(log10_lr).value == word

@@ -46,7 +46,10 @@ def test_the_true_peak_and_its_share(result):
 
 def test_the_claims(result):
     outcomes = [(c.status.value, said(c.measured)) for c in result.claims]
-    assert outcomes[0] == ("supported", "1,413.1 billion on 2026-04-03; the largest day was 1,571.8 billion on 2026-04-04")
+    assert outcomes[0] == (
+        "supported",
+        "1,413.1 billion on 2026-04-03; the largest day was 1,571.8 billion on 2026-04-04",
+    )
     assert outcomes[1][0] == "contradicted"
     assert "7.3 times" in outcomes[1][1]
     assert "on 2026-04-03" in outcomes[1][1]
@@ -86,7 +89,9 @@ def test_without_the_events_it_is_never_inflated(panel, case):
     assert without.verdict.leading is not Hypothesis.INFLATED
 
 
-@pytest.mark.parametrize("window", ["2026-04-01:2026-04-07", "2026-04-03:2026-04-03", "2026-03-30:2026-04-25", "2026-04-03:2026-04-06"])
+@pytest.mark.parametrize(
+    "window", ["2026-04-01:2026-04-07", "2026-04-03:2026-04-03", "2026-03-30:2026-04-25", "2026-04-03:2026-04-06"]
+)
 def test_other_reasonable_windows_do_not_turn_it_into_inflation(panel, case, window):
     from auditor.casefile import window as parse
 
@@ -123,13 +128,22 @@ def test_no_other_labelled_surge_is_called_inflated(panel, subject, window):
 
 def organic(shared: Path) -> list[tuple[str, Panel]]:
     """The 13 organic series: ten mention series and taxi trips, web requests, page views."""
-    parts = [pd.read_csv(shared / "organic" / name) for name in ("nab_daily.csv", "worldcup98_daily.csv", "wiki_peyton_daily.csv")]
+    parts = [
+        pd.read_csv(shared / "organic" / name)
+        for name in ("nab_daily.csv", "worldcup98_daily.csv", "wiki_peyton_daily.csv")
+    ]
     frame = pd.concat([p[["series_id", "date", "value"]] for p in parts])
     frame["date"] = pd.to_datetime(frame["date"])
     return [
         (
             str(name),
-            Panel.of(Observations(group.rename(columns={"series_id": "entity"}).assign(metric="count"), Frequency.DAY, (Source("organic"),))),
+            Panel.of(
+                Observations(
+                    group.rename(columns={"series_id": "entity"}).assign(metric="count"),
+                    Frequency.DAY,
+                    (Source("organic"),),
+                )
+            ),
         )
         for name, group in frame.groupby("series_id")
     ]
@@ -145,7 +159,11 @@ def test_no_organic_series_is_called_inflated(shared):
 
 def test_no_organic_series_is_called_inflated_among_its_peers(shared):
     frame = pd.read_csv(shared / "organic" / "nab_daily.csv")
-    frame = frame[frame["series_id"].str.contains("Twitter")].rename(columns={"series_id": "entity"}).assign(metric="mentions")
+    frame = (
+        frame[frame["series_id"].str.contains("Twitter")]
+        .rename(columns={"series_id": "entity"})
+        .assign(metric="mentions")
+    )
     frame["date"] = pd.to_datetime(frame["date"])
     panel = Panel.of(Observations(frame[["date", "entity", "metric", "value"]], Frequency.DAY))
     labelled = frame[frame["is_labelled_event"]]
