@@ -373,8 +373,10 @@ def _table(metric: str, frame: "pd.DataFrame", frequency: Frequency, absent: str
     occupied = np.zeros(t_count * n_count, dtype=bool)
     occupied[cell] = True
     if occupied.sum() < len(cell):
+        # What was read before its period was over is completed later, which is no revision.
+        whole = slice(None) if status is None else status[listed] != Status.PARTIAL
         first = np.full(t_count * n_count, np.nan)
-        first[cell[::-1]] = value[listed][::-1]
+        first[cell[whole][::-1]] = value[listed][whole][::-1]
         with np.errstate(invalid="ignore"):
             changed = np.abs(first.reshape(shape) - values) > (ceiling - floor) + 1e-9 * np.abs(values)
         states[changed & (states == Status.OBSERVED)] = Status.REVISED

@@ -119,9 +119,10 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
                 peer=peer,
                 n=len(names),
                 weekends=len(saturdays),
-                share=share,
-                low=share - error,
-                high=share + error,
+                # The estimate can leave 0 to 1 by noise; a sentence about a share must not, the statistic keeps it.
+                share=min(max(share, 0.0), 1.0),
+                low=min(max(share - error, 0.0), 1.0),
+                high=min(max(share + error, 0.0), 1.0),
                 at_least=at_least,
             ),
             statistic=Statistic(

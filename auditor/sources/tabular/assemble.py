@@ -15,6 +15,10 @@ from auditor.sources.tabular import counters
 from auditor.sources.tabular.cells import Cells, Coded
 from auditor.sources.tabular.duplicates import without_duplicates
 from auditor.sources.tabular.options import Options
+from auditor.sources.tabular.words import counted
+
+#: Below this count a figure may well be zero in some other period (a Poisson count of 20 is zero twice in 10^9 periods).
+LEAST_COUNT = 20.0
 
 
 def assemble(
@@ -42,7 +46,7 @@ def assemble(
         told.append(
             Note(
                 "blank",
-                f"{blank:,} cell(s) hold no figure; they are missing or below a cut-off, never zero",
+                f"{counted(blank, 'cell without a figure', 'cells without a figure')}: missing or below a cut-off, never zero",
                 source.file,
                 blank,
             )
@@ -52,11 +56,33 @@ def assemble(
         raise InputError(
             "the input holds no figure", where=Where(source.file), hint="check that the figures are not blank"
         )
+    if options.frequency is None and frequency is Frequency.DAY:
+        _refuse_longer_periods(cells, source.file)
     cells = without_duplicates(cells, source.file, told)
     cells = counters.settle(cells, frequency, source.file, told, options)
     _mark_incomplete(cells, frequency, source, told, options)
-    _note_zeros(cells, source.file, told)
+    for code in range(len(cells.metric.names)):
+        part = cells.take(cells.metric.codes == code) if len(cells.metric.names) > 1 else cells
+        _note_zeros(part, source.file, told)
     return Observations(_frame(cells, source), frequency, (source,), tuple(told))
+
+
+def _refuse_longer_periods(cells: Cells, file: str) -> None:
+    """Refuse a metric that is spaced by weeks or months beside others that are spaced by days."""
+    for code, metric in enumerate(cells.metric.names) if len(cells.metric.names) > 1 else ():
+        rows = np.flatnonzero(cells.metric.codes == code)
+        days = cells.date.starts[np.unique(cells.date.codes[rows])].astype("datetime64[D]")
+        steps = np.diff(days).astype(np.int64)
+        if len(steps) < 3:
+            continue
+        weekly = steps.min() == 7 and not (steps % 7).any()
+        monthly = steps.min() >= 28 and bool((days == days.astype("datetime64[M]").astype("datetime64[D]")).all())
+        if weekly or monthly:
+            raise InputError(
+                f"the figures of {metric!r} are spaced by {'weeks' if weekly else 'months'}, others of the file by days",
+                where=Where(file, None if cells.line is None else int(cells.line[rows[0]]), field=metric),
+                hint=f"read one metric at a time (metric={metric!r}), or state frequency='day' if all are daily figures",
+            )
 
 
 def _mark_incomplete(cells: Cells, frequency: Frequency, source: Source, notes: list[Note], options: Options) -> None:
@@ -93,7 +119,7 @@ def _mark_incomplete(cells: Cells, frequency: Frequency, source: Source, notes: 
     notes.append(
         Note(
             "partial",
-            f"the {frequency.value}(s) of {named} were not over when the figures were read; marked partial",
+            f"{counted(len(touched), f'{frequency.value} was', f'{frequency.value}s were')} not over when the figures were read ({named}); marked partial",
             source.file,
             len(touched),
         )
@@ -127,10 +153,12 @@ def _note_zeros(cells: Cells, file: str, notes: list[Note]) -> None:
     floor = np.full(len(cells.entity.names), np.inf)
     np.minimum.at(floor, cells.entity.codes[positive], cells.value[positive])
     typical = float(np.median(smallest[np.isfinite(smallest)])) if np.isfinite(smallest).any() else np.inf
-    doubtful = with_zero & np.isfinite(floor) & (floor >= typical / 2)
+    # A count that is otherwise small reaches zero by itself; one that never falls below 20 does not.
+    least = LEAST_COUNT if float(np.nanmax(cells.value)) > 1 else 0.0
+    doubtful = with_zero & np.isfinite(floor) & (floor >= max(least, typical / 2))
     if doubtful.any() and len(cells.entity.names) > 1:
         names = ", ".join(sorted(cells.entity.names[i] for i in np.flatnonzero(doubtful))[:3])
-        text = f"{int(zero.sum()):,} zero(s), in {names} and others, may be absences that were filled in: each jumps between 0 and the list's cut-off"
+        text = f"{counted(int(zero.sum()), 'zero')}, in {names} and others, may be absences that were filled in: each jumps between 0 and the list's cut-off"
         notes.append(
             Note("zero_filled", text.replace(" and others", "") if doubtful.sum() <= 3 else text, file, int(zero.sum()))
         )

@@ -20,6 +20,7 @@ from auditor.sources.tabular.numbers import is_missing, read_tail
 from auditor.sources.tabular.options import Options
 from auditor.sources.tabular.periods import PeriodFinder, Periods
 from auditor.sources.tabular.raw import RawTable
+from auditor.sources.tabular.words import counted
 
 
 def build(table: RawTable, layout: Layout, options: Options, source: Source, notes: Sequence[Note]) -> Observations:
@@ -66,15 +67,17 @@ def build(table: RawTable, layout: Layout, options: Options, source: Source, not
 
 def _chosen(layout: Layout, options: Options, table: RawTable) -> Layout:
     """Keep the one metric column that was asked for."""
-    if layout.shape is Shape.WIDE or Role.METRIC in layout.roles or not options.metric or len(layout.values) < 2:
+    if layout.shape is Shape.WIDE or Role.METRIC in layout.roles or not options.metric:
         return layout
     wanted = [i for i in layout.values if options.metric in {layout.headings[i].key, layout.headings[i].raw}]
+    if not wanted and len(layout.values) == 1 and layout.headings[layout.values[0]].is_general:
+        return layout
     if not wanted:
         names = [layout.headings[i].key for i in layout.values]
         raise InputError(
             f"no column holds the metric {options.metric!r}",
             where=Where(table.file, table.heading_line),
-            hint=nearest(options.metric, names),
+            hint=f"{nearest(options.metric, names)}; or name the column with columns={{'value': HEADING}}",
         )
     return replace(layout, values=tuple(wanted))
 
@@ -109,7 +112,7 @@ def _without_trailer(table: RawTable, layout: Layout, notes: list[Note]) -> RawT
     if end in {0, len(dates)}:
         return table
     count = len(dates) - end
-    text = f"{count} row(s) at the end have no date (a sum or a footnote) and were left out"
+    text = f"{counted(count, 'row')} at the end without a date (a sum or a footnote) left out"
     notes.append(Note("trailer", text, f"{table.file}:{table.lines[end]}", count))
     return table.keep(range(end))
 

@@ -15,6 +15,7 @@ from auditor.errors import AuditError, ErrorList, InputError, Where
 from auditor.observations import Note
 from auditor.sources.tabular.headers import Heading
 from auditor.sources.tabular.numbers import Number, is_missing, marks, parse_number
+from auditor.sources.tabular.words import counted
 
 Floats = npt.NDArray[np.float64]
 _CHUNK = 8192
@@ -212,12 +213,16 @@ class _Tally:
     def notes(self, column: Column) -> list[Note]:
         name = column.heading.raw or f"column {column.number}"
         told = (
-            ("rounded", self.rounded, "figure(s) are abbreviated: each stands for the interval that rounds to it"),
-            ("approximate", self.approximate, "figure(s) are marked as approximate (~); only their rounding is known"),
-            ("beyond_2_53", self.beyond, "figure(s) are beyond 2^53 and kept to 16 digits"),
-            ("sentinel", self.sentinels, "cell(s) hold -1, which stands for no figure; they are missing"),
+            ("rounded", self.rounded, "abbreviated", "each stands for the interval that rounds to it"),
+            ("approximate", self.approximate, "marked as approximate", "only the rounding is known"),
+            ("beyond_2_53", self.beyond, "beyond 2^53", "kept to 16 digits"),
+            ("sentinel", self.sentinels, "of -1", "it stands for no figure: missing"),
         )
-        return [Note(code, f"{name}: {count:,} {text}", column.file, count) for code, count, text in told if count]
+        return [
+            Note(code, f"{name}: {counted(count, 'figure')} {kind}; {text}", column.file, count)
+            for code, count, kind, text in told
+            if count
+        ]
 
 
 def _place(result: Figures, row: int, number: Number) -> None:

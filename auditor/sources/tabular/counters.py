@@ -11,6 +11,7 @@ from auditor.observations import Frequency, Note
 from auditor.sources.tabular.cells import Cells, Dates
 from auditor.sources.tabular.headers import CUMULATIVE
 from auditor.sources.tabular.options import Options
+from auditor.sources.tabular.words import counted
 
 #: Consecutive periods without a single fall that a figure per period does not show (days have weekends, hours nights).
 LONG_RISE = 21
@@ -132,7 +133,7 @@ def difference(cells: Cells, frequency: Frequency, file: str, notes: list[Note])
         notes.append(
             Note(
                 "counter_gap",
-                f"{int(far.sum())} time(s) readings lie further apart; those periods stay missing",
+                f"readings lie further apart {counted(int(far.sum()), 'time')}; the periods between stay missing",
                 file,
                 int(far.sum()),
             )
@@ -141,7 +142,7 @@ def difference(cells: Cells, frequency: Frequency, file: str, notes: list[Note])
         notes.append(
             Note(
                 "counter_fell",
-                f"{int(fell.sum())} time(s) the counter fell; those periods are missing",
+                f"the counter fell {counted(int(fell.sum()), 'time')}; those periods are missing",
                 file,
                 int(fell.sum()),
             )

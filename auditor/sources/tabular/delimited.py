@@ -10,6 +10,7 @@ from auditor.sources.tabular.dialect import Dialect, encoding_of, find_dialect, 
 from auditor.sources.tabular.layout import Layout, find_layout
 from auditor.sources.tabular.options import Options
 from auditor.sources.tabular.raw import RawTable
+from auditor.sources.tabular.words import counted
 
 _SAMPLE_ROWS = 500
 _MOST_ERRORS = 10
@@ -120,7 +121,7 @@ def _table(
         raise errors[0] if len(errors) == 1 else ErrorList(errors)
     notes = []
     if loose:
-        text = f"{len(loose)} line(s) of text below the table were left out"
+        text = f"{counted(len(loose), 'line')} of text below the table left out"
         notes.append(Note("trailer", text, f"{file}:{loose[0]}", len(loose)))
     return RawTable(file, dialect.header_line, columns, lines), notes
 

@@ -14,6 +14,7 @@ from auditor.observations import Note
 from auditor.sources.tabular.dates import is_label
 from auditor.sources.tabular.headers import Role, read_heading
 from auditor.sources.tabular.numbers import SCALES, is_missing, marks
+from auditor.sources.tabular.words import counted
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 400
@@ -148,11 +149,13 @@ def find_dialect(data: bytes, encoding: str, file: str, *, named: frozenset[str]
     as_of = next((found["when"] for t in titles if (found := _AS_OF.search(t))), "")
     notes = []
     if above:
-        text = f"{len(above)} line(s) above the heading were read as a title"
+        text = f"{counted(len(above), 'line')} above the heading read as a title"
         notes.append(Note("title", text, f"{file}:{above[0][0]}", len(above)))
     if comments:
         notes.append(
-            Note("comment", f"{len(comments)} comment line(s) starting with # were skipped", file, len(comments))
+            Note(
+                "comment", f"{counted(len(comments), 'line')} starting with # skipped as comments", file, len(comments)
+            )
         )
     body = line + 1 + sum(cell.count("\n") for cell in cells)
     return Dialect(delimiter, line, tuple(headings), body, as_of, tuple(notes))

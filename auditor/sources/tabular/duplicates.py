@@ -6,6 +6,7 @@ import numpy.typing as npt
 from auditor.errors import InputError, Where
 from auditor.observations import Note, Status
 from auditor.sources.tabular.cells import Cells, NotPlainError
+from auditor.sources.tabular.words import counted
 
 #: Above this share of conflicting figures the rows are parts of something, not restatements...
 MOST_CONFLICTS = 0.05
@@ -71,7 +72,9 @@ def without_duplicates(cells: Cells, file: str, notes: list[Note]) -> Cells:
     if conflicting:
         _judge_conflicts(cells, conflicting, int(group[-1]) + 1, file, notes)
     if identical:
-        notes.append(Note("duplicate", f"{identical:,} row(s) repeat another row and were left out", file, identical))
+        notes.append(
+            Note("duplicate", f"{counted(identical, 'row repeats', 'rows repeat')} another; left out", file, identical)
+        )
     intervals = cells.low is not None or bool(conflicting)
     settled = Cells(
         date=cells.date,
@@ -103,7 +106,7 @@ def _judge_conflicts(
     )
     if split or (len(conflicting) > max(1, MOST_CONFLICTS * count) and not pasted):
         raise InputError(
-            f"{len(conflicting):,} figures are given more than once with different values, such as {cells.label(first[0])}: {told}",
+            f"{counted(len(conflicting), 'figure is', 'figures are')} given more than once with different values, such as {cells.label(first[0])}: {told}",
             where=Where(file, lines[1]),
             hint=(
                 "the rows are parts of one figure: sum them to one row per date and entity, or name the column that tells "
@@ -116,7 +119,7 @@ def _judge_conflicts(
     notes.append(
         Note(
             "conflict",
-            f"{len(conflicting)} figure(s) are given more than once with different values, such as {cells.label(first[0])}: {told}; "
+            f"{counted(len(conflicting), 'figure is', 'figures are')} given more than once with different values, such as {cells.label(first[0])}: {told}; "
             "the last is used, marked revised, and its interval holds all of them",
             f"{file}:{places}",
             len(conflicting),

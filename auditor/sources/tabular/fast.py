@@ -151,7 +151,7 @@ def _refuse_unplain(layout: Layout, options: Options) -> None:
         or options.year is not None
         or options.decimal == ","
         or options.encoding
-        or (options.metric and Role.METRIC in layout.roles)
+        or (options.metric and (Role.METRIC in layout.roles or options.metric not in {value.key, value.raw}))
     ):
         raise NotPlainError("needs the careful reader")
 

@@ -8,6 +8,7 @@ from auditor.observations import Note, Status
 from auditor.sources.tabular.headers import Role
 from auditor.sources.tabular.layout import Layout
 from auditor.sources.tabular.raw import RawTable
+from auditor.sources.tabular.words import counted
 
 _STATUS: dict[str, Status | None] = {
     **dict.fromkeys(("", "observed", "final", "complete", "ok", "published", "actual"), Status.OBSERVED),
@@ -43,7 +44,7 @@ def read_status(table: RawTable, layout: Layout, notes: list[Note]) -> npt.NDArr
             result = np.full(len(flags), Status.OBSERVED, dtype=np.int8) if result is None else result
             result[flags] = Status.PARTIAL
             lines = ", ".join(str(table.lines[r]) for r in np.flatnonzero(flags)[:5])
-            text = f"{int(flags.sum())} figure(s) are flagged as estimates: kept, marked partial, and not used as settled figures"
+            text = f"{counted(int(flags.sum()), 'figure')} flagged as an estimate: kept, marked partial, and not used as settled"
             notes.append(Note("estimate", text, f"{table.file}:{lines}", int(flags.sum())))
     return result
 

@@ -287,6 +287,11 @@ class Heading:
         return self.key in VALUES or (bool(_COUNT.search(self.key)) and not self.is_share)
 
     @property
+    def is_general(self) -> bool:
+        """Whether the heading leaves open what is counted (``value``), so that the caller may name it."""
+        return self.key in {"count", "counts"} or not (self.is_share or _COUNT.search(self.key))
+
+    @property
     def qualifier(self) -> str:
         """What stands in front of the counted thing: ``prompt`` of ``prompt_tokens``."""
         found = _COUNT.search(self.key)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from auditor.errors import UsageError
+from auditor.errors import InputError, UsageError
 from auditor.observations import Frequency
+from auditor.sources.tabular.dates import read_label
 from auditor.sources.tabular.headers import Role, Weeks
 
 DateOrder = Literal["dmy", "mdy"]
@@ -77,6 +78,13 @@ class Options:
             if value not in allowed:
                 known = ", ".join(repr(str(a)) for a in allowed if a is not None)
                 raise UsageError(f"{name}={value!r} is not one of {known}", where=name)
+        if self.retrieved_at:
+            try:
+                read_label(self.retrieved_at)
+            except InputError as error:
+                raise UsageError(
+                    f"retrieved_at={self.retrieved_at!r} is not a date", where="retrieved_at", hint=error.hint
+                ) from error
         roles = {role.value for role in Role} - {Role.IGNORED.value, Role.UNKNOWN.value}
         unknown = sorted(set(self.columns) - roles)
         if unknown:

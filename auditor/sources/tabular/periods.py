@@ -17,6 +17,7 @@ from auditor.observations import TOTAL_NAMES, Frequency, Note
 from auditor.sources.tabular.dates import Kind, Label, read_label
 from auditor.sources.tabular.headers import Heading, Weeks
 from auditor.sources.tabular.options import Options
+from auditor.sources.tabular.words import counted
 
 Moments = npt.NDArray[np.datetime64]
 _DAY = np.timedelta64(1, "D")
@@ -389,7 +390,7 @@ class PeriodFinder:
     def _describe(self, frequency: Frequency, starts: Moments, kind: Kind) -> None:
         distinct = np.unique(starts)
         count = len(distinct)
-        how = "as stated" if self.options.frequency is not None else f"found from {count} distinct date(s)"
+        how = "as stated" if self.options.frequency is not None else f"found from {counted(count, 'distinct date')}"
         placed = "utc" in self.heading.raw.casefold() or any(note.code == "local_days" for note in self.notes)
         utc = "; labels name no time zone and are taken as UTC" if kind in {Kind.DAY, Kind.WEEK} and not placed else ""
         self.notes.append(Note("frequency", f"one figure per {frequency.value}, {how}{utc}", self.file))
@@ -401,7 +402,7 @@ class PeriodFinder:
             + 1
         )
         if span > count:
-            text = f"{span - count} {frequency.value}(s) between the first and the last have no row; they stay missing"
+            text = f"{counted(span - count, frequency.value)} without a row between the first and the last stay missing"
             self.notes.append(Note("gaps", text, self.file, span - count))
 
 

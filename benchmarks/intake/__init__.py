@@ -1,0 +1,1 @@
+"""Reading a large long CSV, against ``pandas.read_csv`` and ``pivot`` on the same file."""
