@@ -78,12 +78,12 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         code = 2
-    except ErrorList as error:
-        click.echo(f"audit: {error}", err=True)
-        code = error.code
     except AuditError as error:
-        click.echo(f"audit: {error}", err=True)
-        code = error.exit_code
+        from auditor.commands.reading import advice
+
+        first = error.errors[0] if isinstance(error, ErrorList) else error
+        click.echo("\n".join(line for line in (f"audit: {error}", advice(first)) if line), err=True)
+        code = error.code if isinstance(error, ErrorList) else error.exit_code
     except BrokenPipeError:
         # The reader of our output left (`audit ... | head`); keep Python from complaining when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

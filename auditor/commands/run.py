@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.commands.reading import statements
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,10 +50,13 @@ LEVELS = ("never", "low", "medium", "high")
     help="Exit with 1 when a finding has at least this severity.",
 )
 @click.option(
-    "--frequency", type=click.Choice(["hour", "day", "week", "month"]), help="Spacing of the dates, if not to be found."
+    "--read",
+    "stated",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="State something about the files that cannot be found in them, such as year=2025, decimal=, or date_order=dmy; "
+    "the error that asks for it names it.",
 )
-@click.option("--date-order", type=click.Choice(["dmy", "mdy"]), help="How to read 03/04/2026.")
-@click.option("--decimal", type=click.Choice([",", "."]), help="Decimal sign of the numbers.")
 @click.option(
     "--absent",
     type=click.Choice(["auto", "censored", "missing"]),
@@ -84,9 +88,7 @@ def command(
     out: Path | None,
     formats: str,
     fail_on: str,
-    frequency: str | None,
-    date_order: str | None,
-    decimal: str | None,
+    stated: tuple[str, ...],
     absent: str,
     folder: Path | None,
     as_known_on: str | None,
@@ -109,7 +111,7 @@ def command(
     from auditor import session
 
     options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(folder, as_known_on, since, until, settings)}
-    options |= {k: v for k, v in (("frequency", frequency), ("date_order", date_order), ("decimal", decimal)) if v}
+    options |= statements(stated)
     try:
         audit = session.run(*inputs, case=case, progress=progress, **options)
         folder = out or Path("reports") / _slug(case.title or case.name or case.subject[0])

@@ -152,6 +152,22 @@ def test_mistakes_end_in_one_clear_error_and_the_right_code(inside, fixture, tmp
     assert not any(p.name == "reports" for p in tmp_path.iterdir())
 
 
+def test_what_cannot_be_found_in_a_file_is_asked_for_and_can_be_stated(inside, tmp_path):
+    rows = "".join(f"12/{d},{4 + d % 3}.1B\n" for d in range(22, 32)) + "".join(f"1/{d},6.{d}B\n" for d in range(1, 9))
+    (tmp_path / "axis.csv").write_text("label,total\n" + rows)
+    code, _, said = inside("run", "axis.csv", "--subject", "a")
+    assert code == 3
+    assert "has no year" in said
+    assert "--read year=" in said
+    code, out, said = inside(
+        "run", "axis.csv", "--subject", "a", "--read", "year=2025", "--read", "entity=a", "--out", "r"
+    )
+    assert code == 0, said
+    assert "Verdict:" in out
+    for wrong in ("year", "year=25", "colour=blue", "difference=maybe"):
+        assert inside("run", "axis.csv", "--subject", "a", "--read", wrong)[0] == 2
+
+
 def test_an_output_folder_that_cannot_be_written_is_one_clear_error(fixture, tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
     done = audit("run", "--case", fixture / "case.yaml", "--out", tmp_path / "taken")
