@@ -16,6 +16,7 @@ COMMANDS = {
     "fetch": "Ask a source and keep what it answered, with its citation.",
     "archive": "What was kept, and proof that it is whole.",
     "sources": "Sources, the keys they need, licence, last success.",
+    "rules": "List, show, lint and test the rulebook.",
     "explain": "Tell what a test or the verdict measures, assumes and may get wrong.",
 }
 

@@ -61,6 +61,7 @@ def is_file(name: str) -> bool:
 def run(
     *inputs: str | Path,
     case: Case | str | Path,
+    rules: Sequence[str | Path] | None = (),
     progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> Audit:
@@ -71,14 +72,21 @@ def run(
     *inputs : path
         Where none is given, the case file's ``inputs`` are read, relative to that file.
     case : Case or path of a case file
+    rules : sequence of path or None
+        Folders of rules of your own, run beside the shipped ones; None runs no rule at all.
+    **options
+        See :func:`read`.
     """
+    from auditor import rulebook
+
     asked = case if isinstance(case, Case) else load_case(Path(case))
     chosen: Sequence[str | Path] = inputs or asked.inputs
     if not chosen:
         raise UsageError(
             "no input was named", hint="name a CSV, Parquet or JSON file, or list `inputs:` in the case file"
         )
-    return audit(read(*chosen, **options), asked, progress=progress)
+    book = None if rules is None else rulebook.load(extra=[Path(folder) for folder in rules])
+    return audit(read(*chosen, **options), asked, rules=book, progress=progress)
 
 
 def load_case(path: Path) -> Case:

@@ -1,20 +1,23 @@
 """The whole walk below the command line: ``audit(panel, case) -> Audit``. Pure: no files, no clock, no chance."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import auditor
 from auditor.case import Case
 from auditor.claims.base import ClaimResult
 from auditor.detectors.base import Scene
-from auditor.findings import Finding, NotApplicable
+from auditor.findings import Family, Finding, NotApplicable
 from auditor.observations import Note, Source
 from auditor.panel import Panel
 from auditor.verdict.model import Verdict
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from auditor.rulebook.book import Rulebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,7 @@ def audit(
     case: Case,
     *,
     detectors: "Sequence[ModuleType] | None" = None,
+    rules: "Rulebook | None" = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Audit:
@@ -67,8 +71,10 @@ def audit(
     case : Case
     detectors : sequence of modules, optional
         Default: all of :mod:`auditor.detectors.registry`.
+    rules : Rulebook, optional
+        Consistency rules to run as well; default none. :func:`auditor.session.run` passes the shipped ones.
     params : mapping, optional
-        Settings per rule id.
+        Settings per detector id.
     progress : callable, optional
         Called as ``progress(name, done, total)`` before each step.
 
@@ -95,6 +101,15 @@ def audit(
                 silent.append(outcome)
             else:
                 measured.append(weigh(outcome))
+    if rules is not None:
+        if progress is not None:
+            progress("rules", len(chosen), len(chosen) + 1)
+        tested = {f.family for f in measured if f.weighs}
+        for outcome in rules.run(scene):
+            if isinstance(outcome, NotApplicable):
+                silent.append(outcome)
+            else:
+                measured.append(_beside(outcome, tested))
     findings = tuple(sorted(measured, key=_weight))
     verdict = decide(scene, findings, tuple(silent))
     return Audit(
@@ -107,6 +122,17 @@ def audit(
         sources=panel.sources,
         notes=panel.notes,
     )
+
+
+def _beside(finding: Finding, tested: set[Family]) -> Finding:
+    """Take the weight from a rule's hit where a test of the same family already weighs.
+
+    Both read the same figures, and two readings of one fact are not two facts; averaging them would also let a shelf of weak rules
+    water down a strong test. The hit stays in the report.
+    """
+    if finding.family not in tested:
+        return finding
+    return replace(finding, weighs=False, log10_lr=MappingProxyType({}))
 
 
 def _weight(finding: Finding) -> tuple[float, int, str, str]:

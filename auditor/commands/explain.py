@@ -10,7 +10,7 @@ from auditor.errors import UsageError
 @click.command("explain", short_help="Tell what a test or the verdict measures, assumes and may get wrong.")
 @click.argument("topic", required=False)
 def command(topic: str | None) -> int:
-    """Explain TOPIC: the id of a test (AUD121), or `verdict`. Without TOPIC, list all tests."""
+    """Explain TOPIC: a test (AUD121), a rule (AUD231), or `verdict`. Without TOPIC, list all tests."""
     from auditor.detectors.registry import DETECTORS
     from auditor.texts.catalogue import catalogue
 
@@ -19,6 +19,7 @@ def command(topic: str | None) -> int:
     if topic is None:
         for rule in rules.values():
             click.echo(f"{rule.id}  {texts.text(f'{rule.id}.title'):<32}  {rule.family.value}")
+        click.echo("AUD2xx, AUD3xx  Consistency rules: see `audit rules list`")
         click.echo("verdict  How the findings are weighed")
         return 0
     if topic.lower() == "verdict":
@@ -28,9 +29,17 @@ def command(topic: str | None) -> int:
     by_name = {rule.name: rule.id for rule in rules.values()}
     rule_id = by_name.get(topic.lower().replace("-", "_"), rule_id)
     if rule_id not in rules:
+        from auditor import rulebook
         from auditor.panel import nearest
+        from auditor.rulebook.pages import page
 
-        raise UsageError(f"there is no test {topic!r}", hint=nearest(topic, [*rules, *by_name, "verdict"]))
+        book = rulebook.load()
+        if any(rule.id == rule_id or rule.name == topic.lower().replace("-", "_") for rule in book.rules):
+            click.echo(page(book.rule(rule_id if rule_id.startswith("AUD") else topic.lower())).rstrip("\n"))
+            return 0
+
+        known = [*rules, *by_name, *(r.id for r in book.rules), *(r.name for r in book.rules), "verdict"]
+        raise UsageError(f"there is no test or rule {topic!r}", hint=nearest(topic, known))
     rule = rules[rule_id]
     click.echo(f"{rule.id}  {texts.text(f'{rule_id}.title')}  (family {rule.family.value}, version {rule.version})")
     click.echo(_paragraph(texts.text(f"{rule_id}.question")))

@@ -65,6 +65,14 @@ LEVELS = ("never", "low", "medium", "high")
     help="What an absent cell means: below a cut-off, or never published. Never zero.",
 )
 @click.option(
+    "--rules",
+    "rules",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Rules of your own, run as well.",
+)
+@click.option(
     "--archive",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -89,6 +97,7 @@ def command(
     formats: str,
     fail_on: str,
     stated: tuple[str, ...],
+    rules: tuple[Path, ...],
     absent: str,
     folder: Path | None,
     as_known_on: str | None,
@@ -113,7 +122,7 @@ def command(
     options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(folder, as_known_on, since, until, settings)}
     options |= statements(stated)
     try:
-        audit = session.run(*inputs, case=case, progress=progress, **options)
+        audit = session.run(*inputs, case=case, rules=rules, progress=progress, **options)
         folder = out or Path("reports") / _slug(case.title or case.name or case.subject[0])
         from auditor.report import write
 
@@ -126,8 +135,8 @@ def command(
 
     grave = [f for f in audit.findings if fail_on != "never" and f.severity.rank >= Severity(fail_on).rank]
     if grave:
-        rules = ", ".join(sorted({f.rule for f in grave}))
-        click.echo(f"audit: findings of severity {fail_on} or above ({rules}); exit 1 as --fail-on asks", err=True)
+        named = ", ".join(sorted({f.rule for f in grave}))
+        click.echo(f"audit: findings of severity {fail_on} or above ({named}); exit 1 as --fail-on asks", err=True)
     return 1 if grave else 0
 
 

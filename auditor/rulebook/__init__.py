@@ -51,7 +51,7 @@ def lint(folders: Iterable[Path] = (), *, tests: bool = True) -> "list[AuditErro
     return linting.lint(tuple(folders), tests=tests)
 
 
-def test(folder: Path | None = None, extra: Iterable[Path] = ()) -> "list[TestResult]":
+def test(folder: Path | None = None, extra: Iterable[Path] = ()) -> "list[TestResult]":  # noqa: PT028 - runs rules' tests
     """Run the tests of all rules; see :func:`auditor.rulebook.testing.test`."""
     from auditor.rulebook import testing
 

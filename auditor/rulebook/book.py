@@ -63,12 +63,16 @@ class Session:
     con: "duckdb.DuckDBPyConnection"
     built: "Built"
     answers: dict[str, engine.Answer] = field(default_factory=dict)
+    asked: list[Any] = field(default_factory=list)
 
     def hits(self, scene: Scene) -> dict[str, list[Hit] | NotApplicable]:
         """Every row that every rule returns on a scene, or why the rule could not run, by rule id."""
         from auditor.rulebook.views import OF_SCENE, build
 
-        for name in self.built.names & OF_SCENE:
+        if self.asked and (self.asked[0] is not scene.panel or self.asked[1] != scene.table.metric):
+            raise ValueError("a session is for one panel and one metric; open another one")
+        self.asked[:] = [scene.panel, scene.table.metric]
+        for name in sorted(self.built.names & OF_SCENE):
             self.con.execute(f'DROP TABLE IF EXISTS "{name}"')
         self.built.names.difference_update(OF_SCENE)
         cells = sum(t.values.size for t in scene.panel.tables.values())
@@ -182,7 +186,7 @@ class Rulebook:
 
 
 def scene_of(panel: "Panel", metric: str = "") -> Scene:
-    """A scene about nobody in particular: the largest entity over the whole span, to run rules on a panel alone."""
+    """Build a scene about nobody in particular (the largest entity, the whole span), to run rules on a panel alone."""
     import numpy as np
 
     from auditor.case import Case
@@ -199,7 +203,9 @@ def _hits(rule: RuleFile, answer: engine.Answer, scene: Scene) -> list[Hit]:
     if not answer.rows:
         return []
     if "date" not in answer.columns:
-        raise rule.error("the SQL returns no column `date`", "sql", hint="select the first day of each violation AS date")
+        raise rule.error(
+            "the SQL returns no column `date`", "sql", hint="select the first day of each violation AS date"
+        )
     own = {*scene.subject.parts, scene.subject.name}
     span = scene.span
     hits = []
@@ -288,7 +294,7 @@ def _capped(rule: RuleFile, measured: float | None, n_reference: int, p: float |
 
 
 def _evidence(hit: Hit) -> Rows:
-    """The rows a violation rests on: its ``evidence`` where the rule gives it, else the row itself."""
+    """Return the rows a violation rests on: its ``evidence`` where the rule gives it, else the row itself."""
     evidence = hit.values.get("evidence")
     if isinstance(evidence, list) and evidence and isinstance(evidence[0], dict):
         names = list(evidence[0])

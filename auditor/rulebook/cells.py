@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 #: Cells loaded at a time.
 SLICE = 500_000
 
-_LABELS = [s.label for s in sorted(Status)]
+_LABELS = pd.Index([s.label for s in sorted(Status)])
 _DAILY = """
 CREATE VIEW daily AS
 SELECT t, date, weekday, entity, value, {low} AS low, {high} AS high, status, previous, next, week_ago, rank, tied, again,
@@ -32,7 +32,7 @@ _OBSERVATIONS = """
 CREATE VIEW observations AS
 SELECT row, date, date + {period} AS period_end, entity, {kind} AS kind, metric, {role} AS role, value, {low} AS low, {high} AS high,
        {status} AS status, {as_of} AS as_of, {moment} AS moment, {unit} AS unit, {source} AS source, {snapshot} AS snapshot,
-       {dimension} AS dimension
+       {dimension} AS dimension, repeated
 FROM _observations
 """
 _PERIODS = {
@@ -55,7 +55,7 @@ def shifted(values: Floats, by: int) -> Floats:
 
 
 def cells_of(table: Table) -> pd.DataFrame:
-    """Published cells of a table with the value of the period before."""
+    """List the published cells of a table with the value of the period before."""
     rows, columns = np.nonzero(np.isfinite(table.values))
     entities = pd.Series(list(table.entities), dtype=object)
     return pd.DataFrame(
@@ -124,7 +124,7 @@ def _daily_slice(
         "t": at.astype(np.int32),
         "date": table.dates.to_numpy()[at],
         "weekday": (table.dates.day_of_week.to_numpy()[at] + 1).astype(np.int8),
-        "entity": pd.Categorical.from_codes(columns, categories=list(table.entities)),
+        "entity": pd.Categorical.from_codes(columns, categories=pd.Index(list(table.entities))),
         "value": values[rows, columns],
         "status": pd.Categorical.from_codes(table.status[at, columns], categories=_LABELS),
         "previous": _neighbour(table.values, at, columns, -1),
@@ -159,9 +159,14 @@ def load_observations(con: "duckdb.DuckDBPyConnection", scene: Scene) -> None:
     status = raw["status"].to_numpy(dtype=np.int8) if "status" in raw else None
     dates = raw["date"].to_numpy()
     stamps = _moments(coded["as_of"]) if "as_of" in coded else None
+    repeated = _repeated(dates, [coded[c] for c in ("entity", "metric", "source", "dimension") if c in coded])
     for first in range(0, max(1, len(raw)), SLICE):
         part = slice(first, first + SLICE)
-        frame: dict[str, Any] = {"row": np.arange(first, min(first + SLICE, len(raw)), dtype=np.int64), "date": dates[part]}
+        frame: dict[str, Any] = {
+            "row": np.arange(first, min(first + SLICE, len(raw)), dtype=np.int64),
+            "date": dates[part],
+        }
+        frame["repeated"] = repeated[part]
         frame |= {c: v[part] for c, v in coded.items()} | {c: v[part] for c, v in numbers.items()}
         if status is not None:
             frame["status"] = pd.Categorical.from_codes(status[part], categories=_LABELS)
@@ -184,6 +189,14 @@ def load_observations(con: "duckdb.DuckDBPyConnection", scene: Scene) -> None:
     )
 
 
+def _repeated(dates: npt.NDArray[Any], parts: list[pd.Categorical]) -> npt.NDArray[np.bool_]:
+    """Whether a cell (same period, entity, metric, source and dimension) is stated by several rows."""
+    key = np.unique(dates, return_inverse=True)[1].astype(np.int64) if len(dates) else np.empty(0, dtype=np.int64)
+    for part in parts:
+        key = key * (len(part.categories) + 1) + part.codes + 1
+    return pd.Series(key).duplicated(keep=False).to_numpy()
+
+
 def _no_rows() -> pd.DataFrame:
     texts = {c: pd.Series([], dtype=object) for c in ("entity", "metric")}
     return pd.DataFrame({"date": np.empty(0, dtype="datetime64[us]"), "value": np.empty(0)} | texts)
@@ -191,7 +204,7 @@ def _no_rows() -> pd.DataFrame:
 
 def _category(column: "pd.Series[Any]") -> pd.Categorical:
     made = pd.Categorical(column)
-    return made.rename_categories([str(c) for c in made.categories])
+    return made.rename_categories(str)
 
 
 def _moments(as_of: pd.Categorical) -> npt.NDArray[Any]:

@@ -82,7 +82,12 @@ def append(con: "duckdb.DuckDBPyConnection", name: str, frame: "pd.DataFrame") -
 
 
 def ask(
-    con: "duckdb.DuckDBPyConnection", rule: RuleFile, checked: Checked, *, seconds: float = SECONDS, rows: int = MOST_ROWS
+    con: "duckdb.DuckDBPyConnection",
+    rule: RuleFile,
+    checked: Checked,
+    *,
+    seconds: float = SECONDS,
+    rows: int = MOST_ROWS,
 ) -> Answer:
     """Run a checked statement, in a fixed order of rows, within its time and memory.
 
@@ -97,14 +102,16 @@ def ask(
     timer = threading.Timer(seconds, con.interrupt)
     timer.start()
     try:
-        result = con.execute(f"{prefix}{checked.sql}\n) ORDER BY ALL LIMIT {rows + 1}")  # noqa: S608 - checked before
+        result = con.execute(f"{prefix}{checked.sql}\n) ORDER BY ALL LIMIT {rows + 1}")
         columns = tuple(str(c[0]) for c in result.description or ())
         found = result.fetchall()
     except duckdb.InterruptException:
         hint = "bound recursion, and join on a key instead of comparing every row with every row"
         raise rule.error(f"took longer than {seconds:g} s and was stopped", "sql", hint=hint) from None
     except (duckdb.OutOfMemoryException, MemoryError):
-        raise rule.error(f"needed more than {MEMORY} of memory and was stopped", "sql", hint="aggregate earlier") from None
+        raise rule.error(
+            f"needed more than {MEMORY} of memory and was stopped", "sql", hint="aggregate earlier"
+        ) from None
     except duckdb.Error as error:
         what, position, hint = _read(error)
         place = locate(rule, position - len(prefix)) if position is not None else None
@@ -125,5 +132,5 @@ def _read(error: Exception) -> tuple[str, int | None, str]:
     message = " ".join(str(detail.get("exception_message", text)).split("\n")[0].split())
     position = detail.get("position")
     candidates = str(detail.get("candidates", ""))
-    hint = f"did you mean {candidates.split(',')[0]!r}?" if candidates else ""
+    hint = f"did you mean {candidates.split(',', maxsplit=1)[0]!r}?" if candidates else ""
     return f"the SQL fails: {message}", int(position) if position is not None else None, hint

@@ -15,7 +15,7 @@ from auditor.rulebook.roles import meaning
 
 Floats = npt.NDArray[np.float64]
 
-_LABELS = [s.label for s in sorted(Status)]
+_LABELS = pd.Index([s.label for s in sorted(Status)])
 
 
 def _texts(values: Any) -> "pd.Series[Any]":

@@ -70,7 +70,9 @@ def bound(rule: RuleFile) -> list[AuditError]:
             continue
         if name not in known:
             hint = "the SQL returns " + ", ".join(c for c in columns if c not in SPECIAL - {"entity"})
-            errors.append(rule.error(f"the message uses {{{name}}}, which the SQL does not return", "message", hint=hint))
+            errors.append(
+                rule.error(f"the message uses {{{name}}}, which the SQL does not return", "message", hint=hint)
+            )
         elif spec and spec not in FORMATS:
             hint = "formats are " + ", ".join(FORMATS)
             errors.append(rule.error(f"the message uses the unknown format {spec!r}", "message", hint=hint))

@@ -29,7 +29,7 @@ def missing(scene: Scene, needs: Requires) -> Message | None:
 
 
 def _record(scene: Scene, needs: Requires) -> Message | None:
-    """Sources, moments of publication and vintages."""
+    """Check sources, moments of publication and vintages."""
     raw = scene.panel.observations
     frame = raw.frame if raw is not None else None
     if needs.sources > 1:
@@ -48,7 +48,7 @@ def _record(scene: Scene, needs: Requires) -> Message | None:
 
 
 def _others(scene: Scene, needs: Requires) -> Message | None:
-    """Further metrics, for the subject where the rule asks for that."""
+    """Check further metrics, for the subject where the rule asks for that."""
     held: set[str] = set()
     periods: set[str] = set()
     for table in scene.panel.tables.values():
@@ -62,22 +62,22 @@ def _others(scene: Scene, needs: Requires) -> Message | None:
     whose = "of_subject" if needs.of_subject else "of_any"
     lacking = [r for r in needs.roles if r not in held]
     if lacking:
-        return _say(f"role_{whose}", wanted=", ".join(lacking), subject=scene.subject.name)
+        return _say(f"role_{whose}", wanted=", ".join(lacking).replace("_", " "), subject=scene.subject.name)
     if needs.any_role and not held & set(needs.any_role):
-        return _say(f"role_{whose}", wanted=" or ".join(needs.any_role), subject=scene.subject.name)
+        return _say(f"role_{whose}", wanted=" or ".join(needs.any_role).replace("_", " "), subject=scene.subject.name)
     if needs.periods and not periods & set(needs.periods):
         return _say("period", wanted=" or ".join(needs.periods))
     return None
 
 
 def _context(scene: Scene, needs: Requires) -> Message | None:
-    """Claims and events of the case."""
+    """Check claims and events of the case."""
     if needs.claims and not any(isinstance(c.get("value"), int | float) for c in scene.case.claims):
         return _say("claims")
     if needs.calendar and not scene.case.events:
         return _say("calendar")
     if needs.events and not any(e.kind.value in needs.events for e in scene.case.events):
-        return _say("events", wanted=" or ".join(needs.events))
+        return _say("events", wanted=" or ".join(needs.events).replace("_", " "))
     return None
 
 

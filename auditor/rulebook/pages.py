@@ -20,11 +20,14 @@ _GROUPS = {
 
 def page(rule: RuleFile) -> str:
     """Return the Markdown page of a rule."""
+    head = (
+        f"Name `{rule.name}`, group {_GROUPS[rule.group].lower()}, family `{rule.family.value}`, level {rule.level.value}, "
+        f"status {rule.status}, version {rule.version}."
+    )
     lines = [
         f"# {rule.id} {rule.title}",
         "",
-        f"Name `{rule.name}`, group {_GROUPS[rule.group].lower()}, family `{rule.family.value}`, level {rule.level.value}, "
-        f"status {rule.status}, version {rule.version}.",
+        head,
         "",
         "## What it checks",
         "",
@@ -69,7 +72,7 @@ def page(rule: RuleFile) -> str:
 
 
 def needs(requires: Requires) -> list[str]:
-    """What must be in the input, in words."""
+    """Say in words what must be in the input."""
     told: list[str] = []
     if requires.frequency:
         told.append("figures per " + " or ".join(requires.frequency))

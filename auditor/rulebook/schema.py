@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditError, ErrorList
 from auditor.findings import Confidence, Family, Hypothesis, Severity
-from auditor.rulebook.hints import validated
 from auditor.rulebook.model import MOST_WEIGHT, Requires, RuleError, RuleFile, Test, Weights
 from auditor.rulebook.roles import NAMES
 from auditor.verdict.weigh import Band
-from auditor.yamlfile import Document
+from auditor.yamlfile import Document, validate
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,7 +40,7 @@ def rule_model() -> "type[BaseModel]":
 
     Text = Annotated[str, AfterValidator(said)]  # noqa: N806 - a type
     Role = Annotated[str, AfterValidator(known_role)]  # noqa: N806 - a type
-    Spacing = Literal["hour", "day", "week", "month"]
+    Spacing = Literal["hour", "day", "week", "month"]  # noqa: N806 - a type
 
     class RequiresModel(BaseModel):
         model_config = strict
@@ -174,9 +173,11 @@ def rule_of(document: Document) -> RuleFile:
     """
     if not isinstance(document.data, dict):
         raise RuleError("is not a rule: it holds no `id:`", where=document.file, hint="see docs/writing-rules.md")
-    model: Any = validated(document, rule_model())
+    model: Any = validate(document, rule_model())
     plain = model.model_dump(mode="python")
-    requires = {k: tuple(str(i) for i in v) if isinstance(v, list) else v for k, v in plain["requires"].items()}
+    requires: dict[str, Any] = {
+        k: tuple(str(i) for i in v) if isinstance(v, list) else v for k, v in plain["requires"].items()
+    }
     weights = plain["hypotheses"]
     bands = tuple(
         Band(b["low"], b["high"], "", MappingProxyType({h: float(v) for h, v in b["log10_lr"].items()}))
@@ -208,8 +209,10 @@ def _joined(text: str) -> str:
 def _test(plain: dict[str, Any], number: int) -> Test:
     subject = plain["subject"]
     series = {k: tuple(v.split() if isinstance(v, str) else v) for k, v in plain["series"].items()}
-    frozen = {k: tuple(plain[k]) for k in ("rows", "events", "claims", "hits")}
-    scalars = {k: plain[k] for k in ("name", "kind", "metric", "start", "frequency", "unit", "window", "not_applicable")}
+    frozen: dict[str, Any] = {k: tuple(plain[k]) for k in ("rows", "events", "claims", "hits")}
+    scalars: dict[str, Any] = {
+        k: plain[k] for k in ("name", "kind", "metric", "start", "frequency", "unit", "window", "not_applicable")
+    }
     return Test(
         **scalars,
         **frozen,
@@ -246,5 +249,7 @@ def _meaning(rule: RuleFile) -> list[AuditError]:
             hint = f"{rule.weights.basis} weights reach at most {most:g}"
             errors.append(rule.error("a weight is above what one rule may carry", "hypotheses", "bands", i, hint=hint))
     if len(rule.weights.bands) > 1 and not rule.weights.measure:
-        errors.append(rule.error("several bands need a column to be cut on", "hypotheses", hint="add `measure: COLUMN`"))
+        errors.append(
+            rule.error("several bands need a column to be cut on", "hypotheses", hint="add `measure: COLUMN`")
+        )
     return errors

@@ -9,8 +9,7 @@ from typing import Any
 from auditor import casefile
 from auditor.errors import Where
 from auditor.findings import Finding, Window
-from auditor.rulebook.hints import validated
-from auditor.yamlfile import load
+from auditor.yamlfile import load, validate
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def read(path: Path) -> tuple[Suppression, ...]:
         suppressions: list[Entry]
 
     document = load(path)
-    entries: list[Any] = validated(document, File).suppressions
+    entries: list[Any] = validate(document, File).suppressions
     return tuple(
         Suppression(
             rule=e.rule,

@@ -88,7 +88,13 @@ def scene_of(case: Test) -> Scene:
         row["value"] = math.nan if row["value"] is None else float(row["value"])
         rows.append(row)
     frame = pd.DataFrame(rows)
-    defaults = {"status": int(Status.OBSERVED), "unit": case.unit, "as_of": "", "source": "test", "dimension": ""}
+    defaults: dict[str, int | str] = {
+        "status": int(Status.OBSERVED),
+        "unit": case.unit,
+        "as_of": "",
+        "source": "test",
+        "dimension": "",
+    }
     for column, default in defaults.items():
         frame[column] = frame[column].fillna(default) if column in frame else default
     frame["status"] = frame["status"].astype("int8")

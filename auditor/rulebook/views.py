@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from auditor.detectors.base import Scene
@@ -38,19 +37,15 @@ FROM daily d JOIN totals s USING (t) WHERE d.share IS NOT NULL
 
 _REVISIONS = """
 CREATE TABLE revisions AS
-WITH several AS (
-  SELECT metric, source, entity, date FROM observations WHERE value IS NOT NULL AND dimension = ''
-  GROUP BY ALL HAVING count(DISTINCT as_of) > 1),
-ordered AS (
+WITH ordered AS (
   SELECT o.*, lag(o.value) OVER w AS previous_value, lag(o.moment) OVER w AS previous_moment,
          first_value(o.value) OVER w AS first_value
-  FROM observations o JOIN several USING (metric, source, entity, date)
-  WHERE o.value IS NOT NULL AND o.dimension = ''
+  FROM observations o WHERE o.repeated AND o.value IS NOT NULL AND o.dimension = ''
   WINDOW w AS (PARTITION BY o.metric, o.source, o.entity, o.date ORDER BY o.moment NULLS FIRST, o.row))
 SELECT date, period_end, entity, kind, metric, role, source, previous_moment, moment, previous_value, value, first_value,
        value / nullif(previous_value, 0) - 1 AS change,
        date_diff('minute', period_end, moment) / 1440.0 AS age_days
-FROM ordered WHERE previous_value IS NOT NULL AND value <> previous_value
+FROM ordered WHERE previous_value IS NOT NULL AND value <> previous_value AND moment IS DISTINCT FROM previous_moment
 """
 
 
@@ -99,12 +94,10 @@ def _measures(con: "duckdb.DuckDBPyConnection", scene: Scene) -> None:
         at = scene.table.dates.get_indexer(pd.DatetimeIndex(frame["date"]))
         other = meaning(table.metric)
         names = {"metric": table.metric, "role": other.role, "period": other.period}
-        parts.append(frame.assign(t=pd.array(np.where(at < 0, None, at), dtype="Int32"), **names))
+        parts.append(frame.assign(t=pd.Series(at).where(at >= 0).astype("Int32"), **names))
     if not parts:
         con.execute(f"CREATE VIEW measures AS {own}")
         return
     load(con, "_measures", pd.concat(parts, ignore_index=True))
-    con.execute(
-        f"CREATE VIEW measures AS {own} UNION ALL SELECT t, date, entity, metric, role, period, value, previous, false "
-        "FROM _measures"
-    )
+    rest = "SELECT t, date, entity, metric, role, period, value, previous, false FROM _measures"
+    con.execute(f"CREATE VIEW measures AS {own} UNION ALL {rest}")

@@ -139,7 +139,7 @@ def test_fail_on_gives_1_and_says_why(fixture, tmp_path):
         (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--metric", "stars"], 2, "does not occur"),
         (["run", "archive:openrouter", "--subject", "x", "--archive", "nowhere"], 4, "no archive"),
         (["runn"], 2, "Did you mean 'run'"),
-        (["explain", "AUD999"], 2, "there is no test"),
+        (["explain", "AUD999"], 2, "there is no test or rule"),
         (["archive", "verify", "--archive", "nowhere"], 4, "no archive"),
         (["fetch", "openruoter"], 2, "did you mean openrouter"),
         (["fetch", "openrouter", "--since", "yesterday"], 2, "is not a day"),
@@ -223,6 +223,8 @@ def test_explain_lists_and_explains(inside):
         assert "Error rates" in said
         assert "{" not in said
     assert "insufficient" in inside("explain", "verdict")[1]
+    assert "SELECT" in inside("explain", "AUD231")[1]
+    assert "AUD231" in inside("rules", "list")[1]
 
 
 def test_an_archive_is_filled_listed_verified_and_audited_as_known_then(inside, tmp_path):

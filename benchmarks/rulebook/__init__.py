@@ -1,0 +1,1 @@
+"""What the rules catch, and what they cost: ``python -m benchmarks.rulebook``."""
