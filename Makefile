@@ -5,13 +5,17 @@ OUT    ?= reports/latest
 VENV   := .venv
 READY  := $(VENV)/.ready
 
-.PHONY: audit test lint lock clean
+.PHONY: audit test example lint lock clean
 
 audit: $(READY)
 	@$(VENV)/bin/audit run --case $(CASE) --out $(OUT)
 
 test: $(READY)
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# The finished report that is kept in git; a test compares it with what the code writes.
+example: $(READY)
+	@$(VENV)/bin/audit run --case data/fixtures/qwen3.6-plus/case.yaml --out reports/example
 
 lint: $(READY)
 	@$(VENV)/bin/ruff check .

@@ -50,6 +50,10 @@ _COUNTED = re.compile(r"\{(\w+):count\}((?: (?!(?:and|at|in|of|or|over|the|to|wi
 _NO_PLURAL = frozenset({"series", "is", "was", "as", "this", "its", "has", "others", "less", "describes"})
 
 
+#: Plurals that add es.
+_LONG_PLURAL = ("ches", "shes", "sses", "xes")
+
+
 def singular(template: str, values: Mapping[str, Any]) -> str:
     """Put the noun of a count of one into the singular (English).
 
@@ -61,7 +65,8 @@ def singular(template: str, values: Mapping[str, Any]) -> str:
         word = match[3]
         if values.get(match[1]) != 1 or word in _NO_PLURAL:
             return match[0]
-        return f"{{{match[1]}:count}}{match[2]}{word[:-3] + 'y' if word.endswith('ies') else word[:-1]}"
+        alone = word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith(_LONG_PLURAL) else word[:-1]
+        return f"{{{match[1]}:count}}{match[2]}{alone}"
 
     return _COUNTED.sub(one, template)
 
@@ -98,8 +103,8 @@ class Catalogue:
         return [str(entry).strip() for entry in found] if isinstance(found, list) else []
 
     def has(self, key: str) -> bool:
-        """Whether the catalogue holds a key."""
-        return key in self.texts
+        """Whether the catalogue can write a message of this key."""
+        return key == LITERAL or key in self.texts
 
 
 @cache

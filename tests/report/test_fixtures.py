@@ -25,6 +25,8 @@ def test_a_shipped_example(name: str, project: Path, schema: dict[str, Any]) -> 
     assert ("Simulated data." in page) == name.startswith("simulated")
     # A sentence that the catalogue lacks would be shown by its key.
     assert [t for t in _sentences(document) if re.match(r"[A-Za-z][A-Za-z0-9]*\.[a-z_0-9.]+( \(|$)", t)] == []
+    assert not any("{" in t or "template:" in t for t in _sentences(document))
+    assert "template:" not in page
     assert words.startswith("# ")
 
 

@@ -23,6 +23,7 @@ def test_codes_are_written_as_names():
         ("{n:count} peers", 2, "2 peers"),
         ("{n:count} full weekends with weekdays", 1, "1 full weekend with weekdays"),
         ("{n:count} other entities of it", 1, "1 other entity of it"),
+        ("{n:count} other launches in it", 1, "1 other launch in it"),
         ("over {n:count} series", 1, "over 1 series"),
     ],
 )
