@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import auditor
 from auditor.case import Case
 from auditor.claims.base import ClaimResult
 from auditor.detectors.base import Scene
-from auditor.findings import Family, Finding, NotApplicable
+from auditor.findings import Family, Finding, NotApplicable, Outcome
 from auditor.observations import Note, Source
 from auditor.panel import Panel
 from auditor.verdict.model import Verdict
@@ -17,7 +17,13 @@ from auditor.verdict.model import Verdict
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from auditor.rulebook.book import Rulebook
+
+class Rules(Protocol):
+    """What runs consistency rules on a scene: a rulebook, or a session of one."""
+
+    def run(self, scene: Scene) -> list[Outcome]:
+        """Return what the rules found, and which could not run."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +65,7 @@ def audit(
     case: Case,
     *,
     detectors: "Sequence[ModuleType] | None" = None,
-    rules: "Rulebook | None" = None,
+    rules: "Rules | None" = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Audit:
@@ -71,8 +77,9 @@ def audit(
     case : Case
     detectors : sequence of modules, optional
         Default: all of :mod:`auditor.detectors.registry`.
-    rules : Rulebook, optional
-        Consistency rules to run as well; default none. :func:`auditor.session.run` passes the shipped ones.
+    rules : Rules, optional
+        Consistency rules to run as well (a rulebook, or its session where one panel is asked many questions); default none.
+        :func:`auditor.session.run` passes the shipped ones.
     params : mapping, optional
         Settings per detector id.
     progress : callable, optional

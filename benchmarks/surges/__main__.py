@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import auditor
+from auditor import rulebook
 from auditor.case import Case
 from auditor.findings import Hypothesis, Window
 from auditor.observations import Frequency, Observations
@@ -72,10 +73,12 @@ def main() -> int:
     panel = auditor.read(file)
     called: collections.Counter[str] = collections.Counter()
     weights = []
-    for case in cases(panel.table()):
-        verdict = auditor.audit(panel, case).verdict
-        called[verdict.hypothesis] += 1
-        weights.append(verdict.scores[Hypothesis.INFLATED].log10_lr)
+    book = rulebook.load()
+    with book.session() as rules:
+        for case in cases(panel.table()):
+            verdict = auditor.audit(panel, case, rules=rules).verdict
+            called[verdict.hypothesis] += 1
+            weights.append(verdict.scores[Hypothesis.INFLATED].log10_lr)
     total = len(weights)
     print(f"Surges of {file.name}: {total} windows")
     for hypothesis, count in called.most_common():
@@ -84,7 +87,8 @@ def main() -> int:
         share = float(np.mean(np.asarray(weights) > np.log10(bound)))
         print(f"  P(LR inflated : organic > {bound:>3}) = {share:.4f}  (honest bound {1 / bound:.4f})")
     named = collections.Counter(
-        auditor.audit(p, Case(subject=(name,))).verdict.hypothesis for name, p in organic(folder / "organic")
+        auditor.audit(p, Case(subject=(name,)), rules=book).verdict.hypothesis
+        for name, p in organic(folder / "organic")
     )
     print(f"Organic series: {sum(named.values())}; called: {dict(named)}")
     return 0
