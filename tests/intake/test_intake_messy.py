@@ -60,7 +60,7 @@ TWO = [("2026-08-19", "a", 10.0), ("2026-08-20", "a", 20.0)]
             b'{"package":"x","days":[{"day":"2026-08-19","package":"a","downloads":10},{"day":"2026-08-20","package":"a","downloads":20}]}',
             set(),
         ),
-        (gzip.compress(b"date,model,tokens\n2026-08-19,a,10\n2026-08-20,a,20\n"), set()),
+        (gzip.compress(b"date,model,tokens\n2026-08-19,a,10\n2026-08-20,a,20\n", mtime=0), set()),
         (b'[{"date":"2026-08-19","model":"a","tokens":"10"},{"date":"2026-08-20","model":"a","tokens":20}]', set()),
         (b'{"date":"2026-08-19","model":"a","tokens":10}\n{"date":"2026-08-20","model":"a","tokens":20}\n', set()),
         (b'{"data":[{"x":"2026-08-19","ys":{"a":10}},{"x":"2026-08-20","ys":{"a":20}}]}', set()),
