@@ -1,0 +1,1 @@
+"""Speed and error rates of the screen of many series."""
