@@ -78,7 +78,7 @@ def _model() -> "type[BaseModel]":
 
 
 def when(text: str) -> datetime:
-    """Read a date or a date and hour (``2026-04-03``, ``2026-04-03T14:00``), as UTC.
+    """Read a date or a date and hour (``2026-05-12``, ``2026-05-12T14:00``), as UTC.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def when(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
-        raise ValueError(f"{text!r} is not a date: write it as 2026-04-03 or 2026-04-03T14:00") from None
+        raise ValueError(f"{text!r} is not a date: write it as 2026-05-12 or 2026-05-12T14:00") from None
     if found.tzinfo is not None:
         raise ValueError(f"{text!r} has a UTC offset: write the UTC time without one")
     return found

@@ -107,7 +107,7 @@ def day(name: str, text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{name} {text!r} is not a day", hint="write it as 2026-04-03") from None
+        raise UsageError(f"{name} {text!r} is not a day", hint="write it as 2026-05-12") from None
 
 
 def connect(source: "Source", shelf: "Shelf") -> "Client":

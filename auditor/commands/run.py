@@ -110,9 +110,9 @@ def command(
 
     \b
     audit run --case case.yaml
-    audit run figures.csv --subject acme/model-1 --date 2026-04-03
-    audit run figures.csv --subject acme/model-1 --subject acme/model-1:free --window 2026-03-30:2026-04-08
-    audit run archive:openrouter --subject acme/model-1 --date 2026-04-03 --as-known-on 2026-04-05
+    audit run figures.csv --subject acme/model-1 --date 2026-05-12
+    audit run figures.csv --subject acme/model-1 --subject acme/model-1:free --window 2026-05-01:2026-05-12
+    audit run archive:openrouter --subject acme/model-1 --date 2026-05-12 --as-known-on 2026-05-14
     """  # noqa: D301 - \b is the mark by which click keeps the lines below it apart
     chosen = _formats(formats)
     case = _case(case_file, subjects, date, window, metric)
@@ -202,7 +202,7 @@ def _case(
             changes |= {"date": casefile.when(date), "window": None}
         return replace(case, **changes)
     except ValueError as error:
-        raise UsageError(str(error), hint="write a day as 2026-04-03 and a window as 2026-03-30:2026-04-08") from None
+        raise UsageError(str(error), hint="write a day as 2026-05-12 and a window as 2026-05-01:2026-05-12") from None
 
 
 def _progress() -> tuple[Callable[[str, int, int], None] | None, Callable[[], None]]:

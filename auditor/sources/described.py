@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from auditor.errors import SourceError, UsageError, Where
@@ -136,12 +136,15 @@ class DescribedSource:
             yield _CsvRow({c: csv_node(cells, c, line, received.url) for c in wanted})
 
 
-class _Cells:
+class _Cells(Protocol):
+    """A row of an answer, JSON or CSV, whose parts are found by their place."""
+
     def one(self, place: str) -> Node:
-        raise NotImplementedError
+        """Return the part at a place."""
+        ...
 
 
-class _JsonRow(_Cells):
+class _JsonRow:
     def __init__(self, node: Node) -> None:
         self._node = node
 
@@ -152,7 +155,7 @@ class _JsonRow(_Cells):
         return found[0]
 
 
-class _CsvRow(_Cells):
+class _CsvRow:
     def __init__(self, cells: dict[str, Node]) -> None:
         self._cells = cells
 
