@@ -12,6 +12,8 @@ from auditor.panel import Panel
 from auditor.walk import Audit, audit
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from auditor.observations import Observations
 
 
@@ -62,6 +64,8 @@ def run(
     *inputs: str | Path,
     case: Case | str | Path,
     rules: Sequence[str | Path] | None = (),
+    suppress: str | Path | None = None,
+    today: "date | None" = None,
     progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> Audit:
@@ -74,10 +78,13 @@ def run(
     case : Case or path of a case file
     rules : sequence of path or None
         Folders of rules of your own, run beside the shipped ones; None runs no rule at all.
+    suppress : path, optional
+        A file of suppressions; needs ``today``.
     **options
         See :func:`read`.
     """
     from auditor import rulebook
+    from auditor.rulebook import suppress as suppressing
 
     asked = case if isinstance(case, Case) else load_case(Path(case))
     chosen: Sequence[str | Path] = inputs or asked.inputs
@@ -86,7 +93,9 @@ def run(
             "no input was named", hint="name a CSV, Parquet or JSON file, or list `inputs:` in the case file"
         )
     book = None if rules is None else rulebook.load(extra=[Path(folder) for folder in rules])
-    return audit(read(*chosen, **options), asked, rules=book, progress=progress)
+    known = suppressing.read(Path(suppress)) if suppress is not None else ()
+    panel = read(*chosen, **options)
+    return audit(panel, asked, rules=book, suppressions=known, today=today, progress=progress)
 
 
 def load_case(path: Path) -> Case:

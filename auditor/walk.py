@@ -9,13 +9,18 @@ import auditor
 from auditor.case import Case
 from auditor.claims.base import ClaimResult
 from auditor.detectors.base import Scene
+from auditor.errors import UsageError
 from auditor.findings import Family, Finding, NotApplicable, Outcome
 from auditor.observations import Note, Source
 from auditor.panel import Panel
+from auditor.texts.message import Message
 from auditor.verdict.model import Verdict
 
 if TYPE_CHECKING:
+    from datetime import date
     from types import ModuleType
+
+    from auditor.rulebook.suppress import Suppression
 
 
 class Rules(Protocol):
@@ -30,7 +35,8 @@ class Rules(Protocol):
 class Audit:
     """One question answered: what was found, what was not, and what it weighs.
 
-    ``findings`` are sorted by weight, the heaviest first; shows itself in a notebook.
+    ``findings`` are sorted by weight, the heaviest first. ``suppressed`` holds the fingerprints of those that the user's
+    suppressions take the weight from; they stay among the findings. Shows itself in a notebook.
     """
 
     case: Case
@@ -41,6 +47,7 @@ class Audit:
     not_applicable: tuple[NotApplicable, ...]
     sources: tuple[Source, ...]
     notes: tuple[Note, ...]
+    suppressed: tuple[str, ...] = ()
     software: Mapping[str, str] = field(
         default_factory=lambda: {"name": "usage-auditor", "version": auditor.__version__}
     )
@@ -66,6 +73,8 @@ def audit(
     *,
     detectors: "Sequence[ModuleType] | None" = None,
     rules: "Rules | None" = None,
+    suppressions: "Sequence[Suppression]" = (),
+    today: "date | None" = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Audit:
@@ -80,6 +89,10 @@ def audit(
     rules : Rules, optional
         Consistency rules to run as well (a rulebook, or its session where one panel is asked many questions); default none.
         :func:`auditor.session.run` passes the shipped ones.
+    suppressions : sequence of Suppression, optional
+        Findings somebody has looked at; they stay in the report, marked, and carry no weight.
+    today : date
+        Needed with suppressions, which expire.
     params : mapping, optional
         Settings per detector id.
     progress : callable, optional
@@ -117,6 +130,12 @@ def audit(
                 silent.append(outcome)
             else:
                 measured.append(_beside(outcome, tested))
+    notes = list(panel.notes)
+    hidden: tuple[str, ...] = ()
+    if suppressions:
+        if today is None:
+            raise UsageError("suppressions need today's date, because they expire", hint="pass today=")
+        measured, hidden = _suppress(measured, suppressions, today, notes)
     findings = tuple(sorted(measured, key=_weight))
     verdict = decide(scene, findings, tuple(silent))
     return Audit(
@@ -127,8 +146,32 @@ def audit(
         findings=findings,
         not_applicable=tuple(silent),
         sources=panel.sources,
-        notes=panel.notes,
+        notes=tuple(notes),
+        suppressed=hidden,
     )
+
+
+def _suppress(
+    findings: Sequence[Finding], suppressions: "Sequence[Suppression]", today: "date", notes: list[Note]
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Take the weight from suppressed findings and say in the open what was suppressed, what expired and what covers nothing."""
+    from auditor.rulebook.suppress import apply
+
+    sorted_out = apply(findings, suppressions, today=today)
+    kept = list(sorted_out.kept)
+    for finding, by in sorted_out.suppressed:
+        said = Message.of("verdict.suppressed", reason=by.reason, expires=by.expires, where=str(by.where))
+        kept.append(replace(finding, weighs=False, log10_lr=MappingProxyType({}), limits=(said, *finding.limits)))
+        notes.append(Note("suppressed", f"{finding.rule} is suppressed until {by.expires}: {by.reason}", str(by.where)))
+    notes += [
+        Note("suppression_expired", f"the suppression of {s.rule} for {s.subject} expired on {s.expires}", str(s.where))
+        for s in sorted_out.expired
+    ]
+    notes += [
+        Note("suppression_unused", f"the suppression of {s.rule} for {s.subject} covers nothing here", str(s.where))
+        for s in sorted_out.unused
+    ]
+    return kept, tuple(finding.fingerprint for finding, _ in sorted_out.suppressed)
 
 
 def _beside(finding: Finding, tested: set[Family]) -> Finding:

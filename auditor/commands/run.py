@@ -73,6 +73,12 @@ LEVELS = ("never", "low", "medium", "high")
     help="Rules of your own, run as well.",
 )
 @click.option(
+    "--suppress",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Findings somebody has looked at (YAML: rule, subject, window, reason, expires); shown, but without weight.",
+)
+@click.option(
     "--archive",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -98,6 +104,7 @@ def command(
     fail_on: str,
     stated: tuple[str, ...],
     rules: tuple[Path, ...],
+    suppress: Path | None,
     absent: str,
     folder: Path | None,
     as_known_on: str | None,
@@ -121,8 +128,11 @@ def command(
 
     options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(folder, as_known_on, since, until, settings)}
     options |= statements(stated)
+    today = datetime.now(UTC).date()
     try:
-        audit = session.run(*inputs, case=case, rules=rules, progress=progress, **options)
+        audit = session.run(
+            *inputs, case=case, rules=rules, suppress=suppress, today=today, progress=progress, **options
+        )
         folder = out or Path("reports") / _slug(case.title or case.name or case.subject[0])
         from auditor.report import write
 
@@ -133,7 +143,8 @@ def command(
         _summary(audit, written)
     from auditor.findings import Severity
 
-    grave = [f for f in audit.findings if fail_on != "never" and f.severity.rank >= Severity(fail_on).rank]
+    open_ = [f for f in audit.findings if f.fingerprint not in audit.suppressed]
+    grave = [f for f in open_ if fail_on != "never" and f.severity.rank >= Severity(fail_on).rank]
     if grave:
         named = ", ".join(sorted({f.rule for f in grave}))
         click.echo(f"audit: findings of severity {fail_on} or above ({named}); exit 1 as --fail-on asks", err=True)
@@ -270,6 +281,9 @@ def _summary(audit: "Audit", written: list[Path]) -> None:
     for claim in audit.claims:
         click.echo(f'  {claim.status.value:<12}  "{claim.text}": {texts.write(claim.measured)}')
     verdict = audit.verdict
+    for note in audit.notes:
+        if note.code.startswith("suppress"):
+            click.echo(f"Note:     {note.text} ({note.where})")
     click.echo(f"Findings: {len(audit.findings)}; tests that could not run: {len(audit.not_applicable)}")
     click.echo(f"Report:   {next((p for p in written if p.suffix == '.html'), written[0])}")
     click.echo(

@@ -118,6 +118,24 @@ def test_fail_on_gives_1_and_says_why(fixture, tmp_path):
     assert "--fail-on" in done.stderr.decode()
 
 
+def test_a_suppressed_finding_stays_visible_loses_its_weight_and_is_counted(inside, fixture, tmp_path):
+    entry = "  - {{rule: {rule}, subject: '*', window: 2026-03-01:2026-05-01, reason: looked at by the desk, expires: {expires}}}\n"
+    rows = [("AUD131", "2999-01-01"), ("AUD121", "2020-01-01"), ("AUD172", "2999-01-01"), ("AUD299", "2999-01-01")]
+    (tmp_path / "known.yaml").write_text("suppressions:\n" + "".join(entry.format(rule=r, expires=e) for r, e in rows))
+    asked = ("run", "--case", fixture / "case.yaml", "--suppress", "known.yaml", "--out", "r")
+    code, said, problems = inside(*asked, "--fail-on", "high")
+    assert code == 1, problems  # AUD121 is still of high severity: its suppression has expired
+    assert "AUD131" not in problems
+    assert "AUD131 is suppressed until 2999-01-01: looked at by the desk (known.yaml" in said
+    assert "AUD121 for * expired on 2020-01-01" in said
+    assert "AUD299 for * covers nothing here" in said
+    found = json.loads((tmp_path / "r" / "audit.json").read_text())
+    hidden = next(f for f in found["findings"] if f["rule"] == "AUD131")
+    assert not hidden["weighs"]
+    assert any("Suppressed until" in str(limit) for limit in hidden["limits"])
+    assert found["verdict"]["hypothesis"] != "inflated"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
