@@ -4,7 +4,6 @@ Only the command line and a notebook call this; the clock, the keys and the netw
 """
 
 import asyncio
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -181,7 +180,8 @@ def _kept(archive: "Archive", source: Source, received: Received, secrets: tuple
         status=received.status,
         headers=received.headers,
         licence=source.SPEC.licence,
-        citation=source.SPEC.citation,
+        # What the publisher states as its own "as of" is known only after reading; the moment of retrieval is known now.
+        citation=_cited(source, f"{received.retrieved_at:%Y-%m-%dT%H:%MZ}"),
         software=_software(),
         details=received.details(source.PARSER_VERSION),
         secrets=secrets,
@@ -218,15 +218,21 @@ def _spacing(frame: "pd.DataFrame", usual: Frequency) -> Frequency:
 def _card(source: Source, archive: "Archive", frame: "pd.DataFrame") -> Card:
     stated = sorted(str(a) for a in frame["as_of"].unique()) if "as_of" in frame else []
     as_of = stated[-1] if stated else ""
-    citation = string.Template(source.SPEC.citation.replace("{as_of}", "${as_of}")).safe_substitute(as_of=as_of)
+    snapshots = [str(s) for s in frame["snapshot"].unique()] if "snapshot" in frame else []
     return Card(
         name=source.SPEC.name,
-        citation=citation,
+        citation=_cited(source, as_of),
         licence=source.SPEC.licence,
         url=source.SPEC.docs,
         as_of=as_of,
-        sha256=archive.head(),
+        sha256=snapshots[0] if len(snapshots) == 1 else "",
+        file=f"{len(snapshots)} answers in the archive; ledger head {archive.head()}",
     )
+
+
+def _cited(source: Source, as_of: str) -> str:
+    """Fill the moment into a publisher's citation."""
+    return source.SPEC.citation.replace("{as_of}", as_of)
 
 
 def parse_options(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -160,18 +161,23 @@ def _suppress(
     sorted_out = apply(findings, suppressions, today=today)
     kept = list(sorted_out.kept)
     for finding, by in sorted_out.suppressed:
-        said = Message.of("verdict.suppressed", reason=by.reason, expires=by.expires, where=str(by.where))
+        said = Message.of("verdict.suppressed", reason=by.reason, expires=by.expires, where=_place(by))
         kept.append(replace(finding, weighs=False, log10_lr=MappingProxyType({}), limits=(said, *finding.limits)))
-        notes.append(Note("suppressed", f"{finding.rule} is suppressed until {by.expires}: {by.reason}", str(by.where)))
+        notes.append(Note("suppressed", f"{finding.rule} is suppressed until {by.expires}: {by.reason}", _place(by)))
     notes += [
-        Note("suppression_expired", f"the suppression of {s.rule} for {s.subject} expired on {s.expires}", str(s.where))
+        Note("suppression_expired", f"the suppression of {s.rule} for {s.subject} expired on {s.expires}", _place(s))
         for s in sorted_out.expired
     ]
     notes += [
-        Note("suppression_unused", f"the suppression of {s.rule} for {s.subject} covers nothing here", str(s.where))
+        Note("suppression_unused", f"the suppression of {s.rule} for {s.subject} covers nothing here", _place(s))
         for s in sorted_out.unused
     ]
     return kept, tuple(finding.fingerprint for finding, _ in sorted_out.suppressed)
+
+
+def _place(suppression: "Suppression") -> str:
+    """File and line of a suppression for a published report: the file by its name, not by the user's folders."""
+    return f"{PurePath(suppression.where.file).name}:{suppression.where.line}"
 
 
 def _beside(finding: Finding, tested: set[Family]) -> Finding:

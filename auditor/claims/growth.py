@@ -7,6 +7,7 @@ from auditor.claims.base import ClaimResult, ClaimStatus, claimed, judge
 from auditor.detectors.base import Scene
 from auditor.errors import UsageError
 from auditor.findings import Rows
+from auditor.observations import Status
 from auditor.texts.message import Message
 
 KIND = "growth"
@@ -31,7 +32,7 @@ def check(scene: Scene, claim: Claim) -> ClaimResult:
     value = float(subject.values[end] / subject.values[start] - 1) if subject.values[start] > 0 else float("nan")
     low = float(subject.low[end] / subject.high[start] - 1) if subject.high[start] > 0 else float("nan")
     high = float(subject.high[end] / subject.low[start] - 1) if subject.low[start] > 0 else float("inf")
-    settled = bool(subject.settled[end]) and bool(subject.settled[start] or subject.status[start] == 3)
+    settled = bool(subject.settled[end]) and bool(subject.settled[start] or subject.status[start] == Status.CENSORED)
     known_high = min(high, 1e12) if settled else float("nan")
     status, nearest = judge(
         claim, interval, [scene.day(end)], [value], [low if settled else float("nan")], [known_high]

@@ -6,6 +6,7 @@ from auditor.case import Claim
 from auditor.claims.base import ClaimResult, ClaimStatus, claimed, judge, rows_on
 from auditor.detectors.base import Scene
 from auditor.findings import Rows
+from auditor.observations import Status
 from auditor.texts.message import Message
 
 KIND = "value"
@@ -18,7 +19,7 @@ def check(scene: Scene, claim: Claim) -> ClaimResult:
     interval = claimed(claim)
     rows, chosen = rows_on(scene, claim)
     subject = scene.subject
-    usable = [r for r in rows if subject.status[r] != 4]
+    usable = [r for r in rows if subject.status[r] != Status.PARTIAL]
     value = [float(subject.values[r]) for r in usable]
     low = [float(subject.low[r]) for r in usable]
     high = [float(subject.high[r]) for r in usable]

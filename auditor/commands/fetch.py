@@ -56,7 +56,7 @@ def command(
 
     \b
     audit fetch openrouter --since 2026-10-01
-    audit fetch wikimedia --subject en.wikipedia/Large_language_model --since 2026-01-01
+    audit fetch wikimedia --subject Large_language_model --since 2026-01-01
     """  # noqa: D301 - \b is the mark by which click keeps the lines below it apart
     from auditor import live
 

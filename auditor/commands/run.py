@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,7 +126,8 @@ def command(
     progress, finish = (None, _nothing) if quiet else _progress()
     from auditor import session
 
-    options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(folder, as_known_on, since, until, settings)}
+    options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(case, folder, as_known_on, since, until, settings)}
+    _only_for_sources(inputs or case.inputs, as_known_on=as_known_on, since=since, until=until, settings=settings)
     options |= statements(stated)
     today = datetime.now(UTC).date()
     try:
@@ -151,8 +152,29 @@ def command(
     return 1 if grave else 0
 
 
+def _only_for_sources(inputs: Sequence[str], **given: object) -> None:
+    """Refuse options that no input would obey: an option that is silently ignored is a wrong answer."""
+    from auditor import live, session
+
+    asked = [name for name in inputs if not session.is_file(name)]
+    archived = [name for name in asked if name.startswith(live.ARCHIVED)]
+    for name, value in given.items():
+        obeying = (
+            archived if name == "as_known_on" else asked if name in {"since", "until"} else set(asked) - set(archived)
+        )
+        if value and not obeying:
+            option = "--option" if name == "settings" else "--" + name.replace("_", "-")
+            wanted = "archive:SOURCE" if name == "as_known_on" else "a source"
+            raise UsageError(f"{option} was given, but no input is {wanted}", hint="see `audit run --help`")
+
+
 def _fetcher(
-    folder: Path | None, as_known_on: str | None, since: str | None, until: str | None, settings: tuple[str, ...]
+    case: "Case",
+    folder: Path | None,
+    as_known_on: str | None,
+    since: str | None,
+    until: str | None,
+    settings: tuple[str, ...],
 ) -> "Callable[[str], Observations]":
     """Return what reads an input that is not a file: a source asked now, or what the archive kept of it."""
 
@@ -173,7 +195,7 @@ def _fetcher(
             )
         source = live.source_of(name)
         shelf = live.Shelf(chosen)
-        query = fetch.question(source, since, until, (), settings)
+        query = fetch.question(source, since, until, case.subject, settings)
         return live.gather(source, query, fetch.connect(source, shelf), shelf).observations
 
     return read

@@ -93,3 +93,61 @@ def test_a_key_is_used_and_never_written(call, tmp_path, monkeypatch):
             if file.is_file():
                 assert value.encode() not in file.read_bytes(), file
         assert code == 0 or "Traceback" not in problems
+
+
+REGISTRY = """\
+name: my-registry
+title: My registry
+url: {server}/described/{{subject}}?from={{since}}&to={{until}}
+format: json
+rows: data.items[*]
+fields:
+  date: day
+  entity: "{{subject}}"
+  values: {{tokens: n.tokens}}
+units: {{tokens: tokens}}
+frequency: day
+citation: My registry, as of {{as_of}}.
+licence: CC0 1.0
+next: links.next
+"""
+
+
+def test_a_source_described_in_yaml_is_asked_for_the_subject_of_the_case(call, server, tmp_path):
+    (tmp_path / "my-registry.yaml").write_text(REGISTRY.format(server=server))
+    code, said, problems = call("run", "my-registry.yaml", "--subject", "left-pad", *WINDOW, "--out", "own")
+    assert code == 0, problems
+    assert "Verdict:" in said
+    assert "CC0 1.0" in (tmp_path / "own" / "index.html").read_text()
+
+
+def test_a_source_that_needs_a_subject_is_asked_for_the_one_in_question(call, server, monkeypatch):
+    monkeypatch.setenv("AUDIT_BASE_URL_PYPISTATS", f"{server}/pypistats")
+    code, said, problems = call("run", "pypistats", "--subject", "openai", *WINDOW, "--out", "downloads")
+    assert "needs at least one subject" not in problems
+    assert (code, "Verdict:" in said) == (0, True), problems
+
+
+def test_the_card_of_archived_figures_names_the_moment_and_the_bytes_not_the_ledger(call, tmp_path):
+    from auditor import live
+    from auditor.archive import Archive
+
+    assert call("fetch", "openrouter", *WINDOW)[0] == 0
+    archive = Archive(tmp_path / "audit-archive")
+    assert all("{as_of}" not in entry.citation for entry in archive.entries())
+    found = live.archived(live.source_of("openrouter"), archive)
+    card = found.sources[0]
+    held = {entry.sha256 for entry in archive.entries()}
+    assert "{as_of}" not in card.citation
+    assert card.sha256 in held | {""}
+    assert archive.head() in card.file
+
+
+@pytest.mark.parametrize(
+    "options", [("--as-known-on", "2026-10-05"), ("--since", "2026-10-05"), ("--option", "via=api")]
+)
+def test_an_option_that_no_input_obeys_is_refused(call, tmp_path, options):
+    (tmp_path / "f.csv").write_text("date,model,tokens\n2026-10-01,a,1\n2026-10-02,a,2\n")
+    code, _, problems = call("run", "f.csv", "--subject", "a", *options)
+    assert code == 2
+    assert options[0] in problems

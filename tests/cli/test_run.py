@@ -122,7 +122,7 @@ def test_a_suppressed_finding_stays_visible_loses_its_weight_and_is_counted(insi
     entry = "  - {{rule: {rule}, subject: '*', window: 2026-03-01:2026-05-01, reason: looked at by the desk, expires: {expires}}}\n"
     rows = [("AUD131", "2999-01-01"), ("AUD121", "2020-01-01"), ("AUD172", "2999-01-01"), ("AUD299", "2999-01-01")]
     (tmp_path / "known.yaml").write_text("suppressions:\n" + "".join(entry.format(rule=r, expires=e) for r, e in rows))
-    asked = ("run", "--case", fixture / "case.yaml", "--suppress", "known.yaml", "--out", "r")
+    asked = ("run", "--case", fixture / "case.yaml", "--suppress", tmp_path / "known.yaml", "--out", "r")
     code, said, problems = inside(*asked, "--fail-on", "high")
     assert code == 1, problems  # AUD121 is still of high severity: its suppression has expired
     assert "AUD131" not in problems
@@ -134,6 +134,7 @@ def test_a_suppressed_finding_stays_visible_loses_its_weight_and_is_counted(insi
     assert not hidden["weighs"]
     assert any("Suppressed until" in str(limit) for limit in hidden["limits"])
     assert found["verdict"]["hypothesis"] != "inflated"
+    assert str(tmp_path) not in json.dumps(found), "folders of the user's machine are not published"
 
 
 @pytest.mark.parametrize(
