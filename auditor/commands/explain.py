@@ -52,7 +52,7 @@ def command(topic: str | None) -> int:
     ):
         _list(heading, list(texts.entries(f"{rule_id}.{key}")))
     if texts.has(f"{rule_id}.error_rates"):
-        click.echo(f"\nError rates\n{_paragraph(texts.text(f'{rule_id}.error_rates'))}")
+        click.echo(f"\n{texts.text('report.findings.error_rates')}\n{_paragraph(texts.text(f'{rule_id}.error_rates'))}")
     _weights(rule_id)
     _list("References", list(texts.entries(f"{rule_id}.references")))
     return 0

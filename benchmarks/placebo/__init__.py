@@ -1,0 +1,1 @@
+"""How often each test calls an ordinary window unusual: random windows of the reference panel."""
