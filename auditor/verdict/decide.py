@@ -2,7 +2,7 @@
 
 Inside a family the log ratios are averaged, because its tests look at the same aspect of the same series and repeat each
 other; across families they are added. Multiplying eight tests correlated at 0.6 exceeds a ratio of 100 on 8.9 % of organic
-days, where an honest ratio may do so on 1 % (measured on simulated days; ``docs`` of the calibration).
+days, where an honest ratio may do so on 1 % (measured on simulated days before this was written, not by a command here).
 """
 
 from collections.abc import Mapping, Sequence
