@@ -5,7 +5,7 @@ OUT    ?= reports/latest
 VENV   := .venv
 READY  := $(VENV)/.ready
 
-.PHONY: audit test example lint lock clean
+.PHONY: audit test example bench lint lock clean
 
 audit: $(READY)
 	@$(VENV)/bin/audit run --case $(CASE) --out $(OUT)
@@ -15,7 +15,12 @@ test: $(READY)
 
 # The finished report that is kept in git; a test compares it with what the code writes.
 example: $(READY)
+	@rm -rf reports/example
 	@$(VENV)/bin/audit run --case data/fixtures/qwen3.6-plus/case.yaml --out reports/example
+
+# Measures this machine, and rewrites the tables of docs/scale.md.
+bench: $(READY)
+	@$(VENV)/bin/python -m benchmarks --write $(BENCH_ARGS)
 
 lint: $(READY)
 	@$(VENV)/bin/ruff check .
@@ -27,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "audit needs Python 3.11 or later; $$($(PYTHON) --version) was found. Try: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (about a minute, once)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

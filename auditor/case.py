@@ -1,11 +1,13 @@
 """The case: the question asked, in a form that anyone can repeat."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
-from auditor.findings import Window
+from auditor.findings import Hypothesis, Window
 
 
 class EventKind(StrEnum):
@@ -69,6 +71,8 @@ class Case:
         Peers to compare with; empty means all.
     reply : str
         The answer of those concerned, printed as given (right of reply).
+    priors : mapping of Hypothesis to float
+        Prior probabilities that the user states; empty means none, and no posterior is given.
     """
 
     subject: tuple[str, ...]
@@ -82,6 +86,7 @@ class Case:
     donors: tuple[str, ...] = ()
     reply: str = ""
     inputs: tuple[str, ...] = ()
+    priors: Mapping[Hypothesis, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def events_of(self, *kinds: EventKind) -> tuple[Event, ...]:
         """Return the events of the given kinds, in order of date."""

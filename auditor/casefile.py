@@ -1,13 +1,15 @@
 """Reads and writes case files: the question in YAML, with every mistake named by line."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from auditor.case import Case, Claim, Event, EventKind
 from auditor.errors import AuditError, ErrorList, UsageError
-from auditor.findings import Window
+from auditor.findings import Hypothesis, Window
 from auditor.yamlfile import Document, load, validate
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def _model() -> "type[BaseModel]":
         claims: list[ClaimModel] = []
         events: list[EventModel] = []
         reply: str = ""
+        priors: dict[str, float] = {}
 
         @field_validator("subject", mode="before")
         @classmethod
@@ -129,8 +132,10 @@ def read(path: Path) -> Case:
 def _case(document: Document, model: Any) -> Case:
     from auditor.claims.registry import CHECKS
     from auditor.panel import nearest
+    from auditor.verdict.priors import parse
 
     errors: list[AuditError] = []
+    priors: Mapping[Hypothesis, float] = MappingProxyType({})
     claims = []
     for i, claim in enumerate(model.claims):
         settings = dict(claim.check.model_extra or {})
@@ -159,6 +164,11 @@ def _case(document: Document, model: Any) -> Case:
             for name in sorted(module.REQUIRED - set(settings))
         ]
         claims.append(Claim(text=claim.text, kind=kind, params=tuple(sorted(settings.items()))))
+    if model.priors:
+        try:
+            priors = parse(model.priors)
+        except UsageError as error:
+            errors.append(UsageError(error.what, where=document.where(("priors",)), hint=error.hint))
     if errors:
         raise ErrorList(errors)
     return Case(
@@ -175,4 +185,39 @@ def _case(document: Document, model: Any) -> Case:
         donors=tuple(model.donors),
         reply=model.reply,
         inputs=tuple(model.inputs),
+        priors=priors,
     )
+
+
+def dumps(case: Case) -> str:
+    """Write a case as a case file that :func:`read` takes back unchanged."""
+    import yaml
+
+    document: dict[str, Any] = {"title": case.title, "name": case.name, "subject": list(case.subject)}
+    document |= {"metric": case.metric, "inputs": list(case.inputs), "donors": list(case.donors), "reply": case.reply}
+    if case.window is not None:
+        document["window"] = f"{_moment(case.window.start)}:{_moment(case.window.end)}"
+    if case.date is not None:
+        document["date"] = _moment(case.date)
+    document["claims"] = [{"text": c.text, "check": {"kind": c.kind, **dict(c.params)}} for c in case.claims]
+    document["events"] = [
+        {"date": _moment(e.date), "kind": e.kind.value, "source": e.source, "note": e.note, "entity": e.entity}
+        for e in case.events
+    ]
+    document["priors"] = {h.value: p for h, p in case.priors.items()}
+    kept = {name: value for name, value in document.items() if value not in ("", [], None, {})}
+
+    class Quoting(yaml.SafeDumper):
+        """Quotes every text that does not plainly read as one: other YAML readers see numbers and dates in many."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = None if re.fullmatch(r"[A-Za-z][\w ./()-]*", value) else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Quoting.add_representer(str, text)
+    return yaml.dump(kept, Dumper=Quoting, allow_unicode=True, sort_keys=False, width=110)
+
+
+def _moment(value: datetime) -> str:
+    """Write a date, with the hour where it has one."""
+    return value.isoformat().removesuffix("T00:00:00")

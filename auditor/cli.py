@@ -13,10 +13,15 @@ from auditor.errors import AuditError, ErrorList
 #: imported only when it is called, so that help answers at once.
 COMMANDS = {
     "run": "Answer one question: audit a subject and write an evidence report.",
+    "scan": "Screen every series of a large table, or audit a list of episodes.",
     "fetch": "Ask a source and keep what it answered, with its citation.",
+    "watch": "Scheduled checks with a false-alarm budget, told once.",
     "archive": "What was kept, and proof that it is whole.",
     "sources": "Sources, the keys they need, licence, last success.",
     "rules": "List, show, lint and test the rulebook.",
+    "calibrate": "Measure likelihood ratios and error rates; write the calibration report.",
+    "index": "Write one page over all reports of a folder.",
+    "bundle": "One file with report, data and hashes; and its check anywhere.",
     "explain": "Tell what a test or the verdict measures, assumes and may get wrong.",
 }
 

@@ -144,6 +144,8 @@ class Finding:
         False for findings that describe (they are shown but carry no likelihood ratio).
     log10_lr : mapping of Hypothesis to float
         Weight against ``organic``; empty until the verdict has weighed the finding.
+    title : str
+        The title a rule file gives itself; '' for detectors, whose titles are in ``texts``.
     """
 
     rule: str
@@ -162,6 +164,7 @@ class Finding:
     figures: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     weighs: bool = True
     log10_lr: Mapping[Hypothesis, float] = field(default_factory=lambda: MappingProxyType({}))
+    title: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -179,6 +182,7 @@ class NotApplicable:
     name: str
     family: Family
     reason: Message
+    title: str = ""
 
 
 Outcome = Finding | NotApplicable

@@ -99,12 +99,20 @@ class Observations:
         Citation cards, one per source named in the frame.
     notes : tuple of Note
         What the reader of the bytes assumed or dropped.
+    beside : tuple of Observations
+        Figures that only the rules read, never a test: printed ranks and shares, and figures of another spacing than this
+        one (weeks beside days). Each names its own source; none has figures beside it in turn.
+    repeats : pandas.DataFrame or None
+        Rows left out of ``frame`` because another row states the same figure again; same columns. Rules can report them,
+        and no test counts them.
     """
 
     frame: "pd.DataFrame"
     frequency: Frequency
     sources: tuple[Source, ...] = ()
     notes: tuple[Note, ...] = field(default=())
+    beside: "tuple[Observations, ...]" = field(default=())
+    repeats: "pd.DataFrame | None" = field(default=None)
 
     def __post_init__(self) -> None:
         missing = {"date", "entity", "metric", "value"} - set(self.frame.columns)
@@ -116,35 +124,71 @@ class Observations:
         return replace(self, notes=(*self.notes, *notes))
 
 
+#: Spacings from the finest to the coarsest.
+FINEST_FIRST = (Frequency.HOUR, Frequency.DAY, Frequency.WEEK, Frequency.MONTH)
+
+
 def concatenate(parts: Sequence[Observations]) -> Observations:
     """Join observations of several inputs into one set.
+
+    Inputs of the finest spacing are joined; those of a coarser one (a weekly file beside a daily one) are kept ``beside`` them,
+    for the rules alone, with a note that says so. The order of the inputs decides nothing but the order of rows.
 
     Raises
     ------
     InputError
-        When there is nothing to join, or the inputs have different frequencies.
+        When there is nothing to join.
     """
-    import pandas as pd
-
     if not parts:
         raise InputError("no input was given", hint="name a CSV, Parquet or JSON file, or a source")
     if len(parts) == 1:
         return parts[0]
-    frequencies = {part.frequency for part in parts}
-    if len(frequencies) > 1:
-        names = ", ".join(sorted(f.value for f in frequencies))
-        raise InputError(
-            f"the inputs have different spacing ({names}); one panel needs one",
-            hint="audit them apart, or sum the finer one to the coarser one first",
+    finest = min((part.frequency for part in parts), key=FINEST_FIRST.index)
+    same = [part for part in parts if part.frequency is finest]
+    coarser = [part for part in parts if part.frequency is not finest]
+    joined = same[0] if len(same) == 1 else _joined(same)
+    beside: list[Observations] = [b for part in same for b in part.beside]
+    notes: list[Note] = [note for part in parts for note in part.notes]
+    for part in coarser:
+        beside += [replace(part, beside=(), repeats=None, notes=()), *part.beside]
+        named = ", ".join(source.name for source in part.sources) or "an input"
+        notes.append(
+            Note(
+                "spacing",
+                f"{named} states one figure per {part.frequency.value}: the question is asked of the figures per {finest.value}; "
+                "the others are read by the rules that compare periods, and by no test",
+                next((source.file for source in part.sources if source.file), ""),
+                len(part.frame),
+            )
         )
+    sources: dict[Source, None] = {source: None for part in (*same, *coarser) for source in part.sources}
+    return replace(joined, sources=tuple(sources), notes=tuple(notes), beside=tuple(beside))
+
+
+def _joined(parts: Sequence[Observations]) -> Observations:
+    """Join observations of one spacing."""
+    import pandas as pd
+
     frames = [part.frame for part in parts]
+    repeats = [(part, part.repeats) for part in parts if part.repeats is not None]
     optional = [
         c
         for c in ("low", "high", "status", "unit", "as_of", "source", "snapshot", "dimension")
-        if any(c in frame for frame in frames)
+        if any(c in frame for frame in (*frames, *(r for _, r in repeats)))
     ]
+    return Observations(
+        frame=pd.concat(alike(list(zip(parts, frames, strict=True)), optional), ignore_index=True),
+        frequency=parts[0].frequency,
+        repeats=pd.concat(alike(repeats, optional), ignore_index=True) if repeats else None,
+    )
+
+
+def alike(parts: "Sequence[tuple[Observations, pd.DataFrame]]", optional: Sequence[str]) -> "list[pd.DataFrame]":
+    """Give frames the same columns and the same categories."""
+    import pandas as pd
+
     filled = []
-    for part, frame in zip(parts, frames, strict=True):
+    for part, frame in parts:
         absent: dict[str, float | int | str] = {
             c: float("nan") for c in ("low", "high") if c in optional and c not in frame
         }
@@ -164,10 +208,4 @@ def concatenate(parts: Sequence[Observations]) -> Observations:
     for column in text:
         union = pd.Index(sorted({str(v) for f in filled for v in f[column].unique()}))
         filled = [f.assign(**{column: pd.Categorical(f[column].astype(str), categories=union)}) for f in filled]
-    sources: dict[Source, None] = {source: None for part in parts for source in part.sources}
-    return Observations(
-        frame=pd.concat(filled, ignore_index=True),
-        frequency=parts[0].frequency,
-        sources=tuple(sources),
-        notes=tuple(note for part in parts for note in part.notes),
-    )
+    return filled

@@ -219,13 +219,22 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Everything known to an audit: one :class:`Table` per metric, and where it came from."""
+    """Everything known to an audit: one :class:`Table` per metric, and where it came from.
+
+    Attributes
+    ----------
+    tables : mapping of str to Table
+        All of one spacing; tests read nothing else.
+    beside : tuple of Panel
+        Figures that only the rules read: printed ranks and shares, and figures of another spacing (weeks beside days).
+    """
 
     tables: Mapping[str, Table]
     frequency: Frequency
     sources: tuple[Source, ...] = ()
     notes: tuple[Note, ...] = ()
     observations: Observations | None = field(default=None, repr=False)
+    beside: "tuple[Panel, ...]" = field(default=(), repr=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -248,6 +257,12 @@ class Panel:
                 hint="use --metric NAME",
             )
         if metric not in self.tables:
+            apart = next((p for p in self.beside if metric in p.tables), None)
+            if apart is not None:
+                raise UsageError(
+                    f"the metric {metric!r} is kept beside the question's figures, which are per {self.frequency.value}",
+                    hint=f"audit its file alone: it holds {metric!r} per {apart.frequency.value}",
+                )
             raise UsageError(f"the metric {metric!r} does not occur in the input", hint=nearest(metric, self.metrics))
         return self.tables[metric]
 
@@ -291,6 +306,7 @@ class Panel:
             sources=observations.sources,
             notes=observations.notes,
             observations=observations,
+            beside=tuple(cls.of(part, absent="missing") for part in observations.beside if len(part.frame)),
         )
 
 

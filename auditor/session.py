@@ -1,6 +1,6 @@
 """What the command line and a notebook both do: read inputs, build the panel, audit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from auditor.observations import Observations
+    from auditor.rulebook.suppress import Suppression
+    from auditor.verdict.model import Verdict
+    from auditor.walk import Rules
 
 
 def read(
@@ -67,6 +70,7 @@ def run(
     suppress: str | Path | None = None,
     today: "date | None" = None,
     progress: Callable[[str, int, int], None] | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> Audit:
     """Read the inputs and answer the question of a case.
@@ -80,6 +84,8 @@ def run(
         Folders of rules of your own, run beside the shipped ones; None runs no rule at all.
     suppress : path, optional
         A file of suppressions; needs ``today``.
+    params : mapping, optional
+        Settings per detector id, as for :func:`auditor.walk.audit`.
     **options
         See :func:`read`.
     """
@@ -95,7 +101,56 @@ def run(
     book = None if rules is None else rulebook.load(extra=[Path(folder) for folder in rules])
     known = suppressing.read(Path(suppress)) if suppress is not None else ()
     panel = read(*chosen, **options)
-    return audit(panel, asked, rules=book, suppressions=known, today=today, progress=progress)
+    return answer(panel, asked, rules=book, suppressions=known, today=today, progress=progress, params=params)
+
+
+def answer(
+    panel: Panel,
+    case: Case,
+    *,
+    rules: "Rules | None" = None,
+    suppressions: "Sequence[Suppression]" = (),
+    today: "date | None" = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Audit:
+    """Audit one case in full: with the reference rebuilt where the figures are of another kind, and with what takes further runs.
+
+    :func:`auditor.audit` answers the same question without the answer under other choices and without each source; a scan of
+    thousands uses that.
+    """
+    from auditor.detectors.registry import DETECTORS
+    from auditor.verdict.complete import complete
+    from auditor.verdict.domain import Domain, domain_of
+    from auditor.verdict.rebuild import rebuild
+    from auditor.verdict.table import reference_table
+    from auditor.window import resolve
+
+    table, domain = None, None
+    scene = resolve(panel, case)
+    if domain_of(scene) is Domain.FOREIGN:
+        made = rebuild(scene, reference_table(), detectors=DETECTORS)
+        if made is not None:
+            table, domain = made.table, Domain.REBUILT
+
+    def ask(panel: Panel, case: Case) -> "Verdict":
+        return audit(panel, case, table=table, domain=domain, params=params).verdict
+
+    found = audit(
+        panel,
+        case,
+        rules=rules,
+        suppressions=suppressions,
+        today=today,
+        params=params,
+        progress=progress,
+        table=table,
+        domain=domain,
+    )
+    verdict = complete(
+        found.verdict, found.scene, found.findings, found.not_applicable, detectors=DETECTORS, ask=ask, table=table
+    )
+    return replace(found, verdict=verdict)
 
 
 def load_case(path: Path) -> Case:

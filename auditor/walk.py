@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from auditor.rulebook.suppress import Suppression
+    from auditor.verdict.domain import Domain
+    from auditor.verdict.table import ReferenceTable
 
 
 class Rules(Protocol):
@@ -78,6 +80,8 @@ def audit(
     today: "date | None" = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    table: "ReferenceTable | None" = None,
+    domain: "Domain | None" = None,
 ) -> Audit:
     """Answer the question of a case on a panel.
 
@@ -98,6 +102,10 @@ def audit(
         Settings per detector id.
     progress : callable, optional
         Called as ``progress(name, done, total)`` before each step.
+    table : ReferenceTable, optional
+        Likelihood ratios; default the ones shipped with the package.
+    domain : Domain, optional
+        Whether they were measured on figures like these; default found from the metric and frequency.
 
     Raises
     ------
@@ -121,7 +129,7 @@ def audit(
             if isinstance(outcome, NotApplicable):
                 silent.append(outcome)
             else:
-                measured.append(weigh(outcome))
+                measured.append(weigh(outcome, table))
     if rules is not None:
         if progress is not None:
             progress("rules", len(chosen), len(chosen) + 1)
@@ -138,7 +146,7 @@ def audit(
             raise UsageError("suppressions need today's date, because they expire", hint="pass today=")
         measured, hidden = _suppress(measured, suppressions, today, notes)
     findings = tuple(sorted(measured, key=_weight))
-    verdict = decide(scene, findings, tuple(silent))
+    verdict = decide(scene, findings, tuple(silent), table, domain=domain, priors=case.priors or None)
     return Audit(
         case=case,
         scene=scene,

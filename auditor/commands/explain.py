@@ -1,10 +1,14 @@
 """``audit explain``: what a test or the verdict measures, assumes and may get wrong."""
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import click
 
 from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditor.verdict.table import Curve
 
 
 @click.command("explain", short_help="Tell what a test or the verdict measures, assumes and may get wrong.")
@@ -60,28 +64,53 @@ def command(topic: str | None) -> int:
 
 def _verdict() -> None:
     from auditor.texts.catalogue import catalogue
-
-    texts = catalogue()
-    for key in ("explain.what", "explain.combine", "explain.insufficient", "calibration.provisional", "scale"):
-        click.echo(_paragraph(texts.text(f"verdict.{key}", version=_version())) + "\n")
-
-
-def _version() -> str:
     from auditor.verdict.weigh import reference_table
 
-    return reference_table().version
+    texts, table = catalogue(), reference_table()
+
+    def say(key: str, **values: object) -> None:
+        click.echo(_paragraph(texts.text(f"verdict.{key}", **values)) + "\n")
+
+    say("explain.what")
+    if table.provisional:
+        for key in ("explain.combine_provisional", "explain.insufficient", "explain.insufficient_provisional"):
+            say(key)
+        say("calibration.provisional", version=table.version)
+    else:
+        say("explain.measured", version=table.version, episodes=table.origin.get("episodes", 0))
+        say("explain.combine")
+        say("explain.insufficient")
+        one, two, three = (10 ** table.tier(t).inflated_from for t in (1, 2, 3))
+        say("explain.insufficient_measured", one=one, two=two, three=three)
+        for number, tier in sorted(table.tiers.items()):
+            if tier.errors.get("power") is not None:
+                say("explain.errors", tier=number, **{k: tier.errors[k] for k in _RATES})
+        say("explain.domain")
+    for key in ("explain.robust", "explain.priors", "scale"):
+        say(key)
+
+
+#: Error rates of a tier that the explanation states.
+_RATES = ("false_count", "false_total", "false_high", "power", "cllr")
 
 
 def _weights(rule_id: str) -> None:
-    """Print the bands of the reference table, with why they are what they are."""
+    """Print what the reference table holds of a test: measured ratios, and judged bands with why they are what they are."""
     from auditor.verdict.weigh import reference_table
 
     table = reference_table()
     reference = table.rules.get(rule_id)
-    if reference is None:
+    curves = {variant: curve for (rule, variant), curve in sorted(table.curves.items()) if rule == rule_id}
+    if reference is None and not curves:
         click.echo("\nWeight\n  It describes; it carries no likelihood ratio.")
         return
-    kind = "provisional, not yet measured" if table.provisional else "measured"
+    if curves:
+        click.echo(f"\nWeight (measured; table {table.version}; log10 of the likelihood ratio against organic)")
+        for variant, curve in curves.items():
+            _measured(variant, curve)
+    if reference is None:
+        return
+    kind = "provisional, not yet measured" if table.provisional else "judged, where nothing was measured; at most 1"
     click.echo(f"\nWeight ({kind}; table {table.version}; log10 of the likelihood ratio against organic)")
     click.echo(_paragraph(reference.why))
     for band in reference.bands:
@@ -93,6 +122,23 @@ def _weights(rule_id: str) -> None:
             low = "" if band.low == float("-inf") else f"{band.low:g} <= "
             span = f"{low}{reference.measure}" + ("" if band.high == float("inf") else f" < {band.high:g}")
         click.echo(f"  {variant}{span}: {weights}")
+
+
+def _measured(variant: str, curve: "Curve") -> None:
+    """Print one measured curve: its cases, and its ratios at each knot."""
+    cases = ", ".join(f"{h.value} {n:.0f}" for h, n in curve.cases.items())
+    click.echo(f"  {variant + ': ' if variant else ''}independent cases: {cases}")
+    for place, knot in enumerate(curve.knots):
+        last = place == len(curve.knots) - 1
+        weights = ", ".join(f"{h.value} {v[place]:+.2f}" for h, v in curve.log10_lr.items())
+        if not curve.steps:
+            span = f"{curve.measure} = {knot:g}"
+        elif len(curve.knots) == 1:
+            span = "any value"
+        else:
+            low = "" if place == 0 else f"{knot:g} <= "
+            span = f"{low}{curve.measure}" + ("" if last else f" < {curve.knots[place + 1]:g}")
+        click.echo(f"    {span}: {weights}")
 
 
 def _paragraph(text: str) -> str:

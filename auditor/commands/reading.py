@@ -63,5 +63,16 @@ def advice(error: AuditError) -> str:
     named = [n for n in re.findall(r"\b([a-z_]+)=", error.hint) if n in STATEMENTS or n == "columns"]
     if not named:
         return ""
-    example = "columns.value=HEADING" if named[0] == "columns" else f"{named[0]}=..."
-    return f"  on the command line: --read {example}"
+    if named[0] == "columns":
+        return "  on the command line: --read columns.ROLE=HEADING, such as columns.value=HEADING"
+    values = dict.fromkeys(v.lower() if v in {"True", "False"} else v for v in _values(named[0], error.hint))
+    shown = " or ".join(f"--read {named[0]}={value}" for value in values) or f"--read {named[0]}=..."
+    return f"  on the command line: {shown}"
+
+
+def _values(name: str, hint: str) -> list[str]:
+    """Return the values that a hint names for a statement: ``week_label='start' or 'end'``."""
+    found: list[str] = []
+    for match in re.finditer(rf"\b{name}=('[^']*'|[\w.:/+-]+)((?: or '[^']*')*)", hint):
+        found += [match[1].strip("'"), *re.findall(r"'([^']*)'", match[2])]
+    return [value for value in found if value]

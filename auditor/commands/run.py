@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.commands.asking import asked, generated, slug
 from auditor.commands.reading import statements
 from auditor.errors import UsageError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditor.observations import Observations
     from auditor.walk import Audit
 
-FORMATS = ("html", "json", "md", "csv")
+FORMATS = ("html", "json", "md", "csv", "card", "pdf")
 LEVELS = ("never", "low", "medium", "high")
 
 
@@ -40,7 +40,12 @@ LEVELS = ("never", "low", "medium", "high")
     help="Folder of the report.  [default: reports/NAME]",
 )
 @click.option(
-    "--format", "formats", default="html,json,md,csv", show_default=True, metavar="LIST", help="Forms to write."
+    "--format",
+    "formats",
+    default="html,json,md,csv",
+    show_default=True,
+    metavar="LIST",
+    help="Forms to write; also card (a picture for sharing) and pdf (needs Chromium).",
 )
 @click.option(
     "--fail-on",
@@ -91,6 +96,19 @@ LEVELS = ("never", "low", "medium", "high")
 @click.option(
     "--option", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of a source that is fetched."
 )
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report."
+)
+@click.option(
+    "--interactive", is_flag=True, help="Let the page show figures under the pointer and enlarge (a script inside it)."
+)
+@click.option(
+    "--changepoint",
+    type=click.Choice(["default", "ruptures-kernelcpd", "ruptures-pelt"]),
+    default="default",
+    show_default=True,
+    help="Method that dates the changes of level (AUD101); the others are second opinions, named in the report.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     inputs: tuple[str, ...],
@@ -111,6 +129,9 @@ def command(
     since: str | None,
     until: str | None,
     settings: tuple[str, ...],
+    language: str,
+    interactive: bool,  # noqa: FBT001 - click passes options by name
+    changepoint: str,
     quiet: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
     """Audit one subject and write an evidence report.
@@ -122,22 +143,26 @@ def command(
     audit run archive:openrouter --subject acme/model-1 --date 2026-05-12 --as-known-on 2026-05-14
     """  # noqa: D301 - \b is the mark by which click keeps the lines below it apart
     chosen = _formats(formats)
-    case = _case(case_file, subjects, date, window, metric)
+    case = asked(case_file, subjects, date, window, metric)
     progress, finish = (None, _nothing) if quiet else _progress()
     from auditor import session
 
     options: dict[str, Any] = {"absent": absent, "fetch": _fetcher(case, folder, as_known_on, since, until, settings)}
     _only_for_sources(inputs or case.inputs, as_known_on=as_known_on, since=since, until=until, settings=settings)
-    options |= statements(stated)
+    options |= {"prefer": case.metric} | statements(stated)
+    if changepoint != "default":
+        options["params"] = {"AUD101": {"method": changepoint}}
     today = datetime.now(UTC).date()
     try:
         audit = session.run(
             *inputs, case=case, rules=rules, suppress=suppress, today=today, progress=progress, **options
         )
-        folder = out or Path("reports") / _slug(case.title or case.name or case.subject[0])
+        folder = out or Path("reports") / slug(case.title or case.name or case.subject[0])
         from auditor.report import write
 
-        written = write(audit, folder, chosen, command=_command(), generated=_generated())
+        written = write(
+            audit, folder, chosen, command=_command(), generated=generated(), interactive=interactive, language=language
+        )
     finally:
         finish()
     if not quiet:
@@ -211,33 +236,6 @@ def _formats(text: str) -> list[str]:
     return chosen
 
 
-def _case(
-    case_file: Path | None, subjects: tuple[str, ...], date: str | None, window: str | None, metric: str
-) -> "Case":
-    """Take the question from the file, from the options, or from both (options win)."""
-    from auditor import casefile, session
-    from auditor.case import Case
-
-    if case_file is None and not subjects:
-        raise UsageError("no subject was named", hint="use --case FILE, or --subject ID with --date or --window")
-    if date and window:
-        raise UsageError("--date and --window were both given", hint="use one of them")
-    case = session.load_case(case_file) if case_file else Case(subject=subjects)
-    try:
-        changes: dict[str, Any] = {}
-        if subjects:
-            changes |= {"subject": subjects, "name": "" if case_file is None else case.name}
-        if metric:
-            changes["metric"] = metric
-        if window:
-            changes |= {"window": casefile.window(window), "date": None}
-        if date:
-            changes |= {"date": casefile.when(date), "window": None}
-        return replace(case, **changes)
-    except ValueError as error:
-        raise UsageError(str(error), hint="write a day as 2026-05-12 and a window as 2026-05-01:2026-05-12") from None
-
-
 def _progress() -> tuple[Callable[[str, int, int], None] | None, Callable[[], None]]:
     """Show progress on a terminal; the bar comes only if the work lasts."""
     if not sys.stderr.isatty() or os.environ.get("NO_COLOR") is not None:
@@ -255,11 +253,6 @@ def _progress() -> tuple[Callable[[str, int, int], None] | None, Callable[[], No
 
 def _nothing() -> None:
     return
-
-
-def _slug(text: str) -> str:
-    kept = "".join(c if c.isalnum() or c in ".-" else "-" for c in text.lower())
-    return "-".join(part for part in kept.split("-") if part)[:60].strip(".-") or "audit"
 
 
 def _command() -> str:
@@ -281,17 +274,6 @@ def _command() -> str:
             option, sign, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
             kept.append(option + sign + (Path(value).name if Path(value).is_absolute() else value))
     return join(["audit", *kept])
-
-
-def _generated() -> str | None:
-    """Time to print in the report: only the one the user fixed, so that the same input gives the same bytes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return None
-    try:
-        return datetime.fromtimestamp(int(epoch), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"SOURCE_DATE_EPOCH is {epoch!r}", hint="set it to seconds since 1970, or unset it") from None
 
 
 def _summary(audit: "Audit", written: list[Path]) -> None:

@@ -14,13 +14,17 @@ import numpy.typing as npt
 
 from auditor.detectors.base import Rule, Scene
 from auditor.findings import Confidence, Family, Finding, Outcome, Rows, Severity, Statistic
-from auditor.kernels.segmentation import Segmentation, segment
+from auditor.kernels.alternatives import change_dates
+from auditor.kernels.segmentation import Break, Segmentation, segment
 from auditor.observations import Status
 from auditor.texts.message import Message
 
 Floats = npt.NDArray[np.float64]
 
 RULE = Rule(id="AUD101", name="change_points", family=Family.LEVEL_SHAPE)
+
+#: The method of :mod:`auditor.kernels.segmentation`.
+DEFAULT = "default"
 
 #: Periods before and after the window that the model sees; more cost time and say little about the window.
 CONTEXT = 365
@@ -42,8 +46,15 @@ class _Change:
     score: float
 
 
-def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> list[Outcome]:  # noqa: ARG001 - has none
+def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> list[Outcome]:
     """List the changes of level and the short excursions that touch the window.
+
+    Parameters
+    ----------
+    scene : Scene
+    params : mapping
+        ``method``: ``default``, or one of :data:`auditor.kernels.alternatives.ALTERNATIVES`, which date steps only; the finding
+        then names it.
 
     Returns
     -------
@@ -64,7 +75,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     n = int(np.isfinite(logs).sum())
     if n < FEWEST_PERIODS:
         return RULE.not_applicable("too_short", n=n, least=FEWEST_PERIODS)
-    found = segment(logs, period=scene.panel.frequency.season)
+    method = str(params.get("method", DEFAULT))
+    period = scene.panel.frequency.season
+    found = segment(logs, period=period) if method == DEFAULT else _by(method, logs, period)
     changes = _changes(found, first)
     here = [c for c in changes if c.earliest <= scene.window.stop and c.latest >= scene.window.start]
     largest = max(here, key=lambda c: (c.kind != "ramp", abs(np.log(c.fold)))) if here else None
@@ -90,16 +103,20 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     key = variant
     if largest is not None and largest.kind != "ramp":
         key += "_up" if largest.fold >= 1 else "_down"
+    if method != DEFAULT:
+        key += "_by"
+        values["method"] = method
     limits = [Message.of(f"{RULE.id}.limit_common")]
     if n < 28:
         limits.append(Message.of(f"{RULE.id}.limit_short", n=n))
+    if method != DEFAULT:
+        limits.append(Message.of(f"{RULE.id}.limit_method", method=method))
     if found.model == "integrated":
         limits.append(Message.of(f"{RULE.id}.limit_wandering"))
     figures = {
         "changes_in_window": float(len(here)),
         "changes_in_series": float(len(changes)),
-        "phi": found.phi,
-        "log_noise": found.sigma,
+        **({"phi": found.phi, "log_noise": found.sigma} if method == DEFAULT else {}),
         "overnight_doublings_share": _doublings(scene.peers.values[first:stop]),
     }
     if largest is not None:
@@ -144,6 +161,22 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
             weighs=False,
         )
     ]
+
+
+def _by(method: str, logs: Floats, period: int | None) -> Segmentation:
+    """Levels between the dates of another method, laid out like the default model's answer."""
+    dates = change_dates(logs, method, period=period)
+    parts = np.split(logs, dates)
+    levels = np.array([np.nanmedian(part) for part in parts])
+    breaks = tuple(
+        Break(at, (at, at), float("nan"), float(after - before))
+        for at, before, after in zip(dates, levels[:-1], levels[1:], strict=True)
+    )
+    fitted = np.repeat(levels, [part.size for part in parts])
+    still = np.zeros(logs.size)
+    return Segmentation(
+        "level", breaks, levels, np.zeros(levels.size), fitted, still, logs - fitted, 0.0, 0.0, None, float("inf"), ()
+    )
 
 
 def _changes(found: Segmentation, offset: int) -> list[_Change]:

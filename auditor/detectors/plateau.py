@@ -14,6 +14,7 @@ import numpy.typing as npt
 from auditor.detectors.base import Rule, Scene
 from auditor.detectors.smoothness import rounding_noise
 from auditor.findings import Confidence, Family, Finding, Outcome, Rows, Severity, Statistic
+from auditor.kernels.conformal import conformal_rank
 from auditor.observations import Status
 from auditor.texts.message import Message
 
@@ -42,6 +43,7 @@ class _Stretches:
     spread: Floats
     edge: Floats
     same_days: npt.NDArray[np.bool_]
+    peer: npt.NDArray[np.int64]
 
 
 def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> list[Outcome]:  # noqa: ARG001 - has none
@@ -52,7 +54,8 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     list of Finding
         Variant ``on_off`` where the value doubles or more into the top and halves or more out of it, each in one period,
         else ``flat_only``. The statistic is the top's spread over the median spread of the peers on the same days;
-        ``p`` is its lower tail among all non-overlapping stretches of the peers of the same length.
+        ``p`` is its lower tail among all non-overlapping stretches of the peers of the same length, pooled, which
+        ``n_reference`` counts.
 
     Notes
     -----
@@ -87,7 +90,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     spread = float(_spreads(top[None], common[first:stop][None])[0])
     ratio = spread / usual
     at_most = int((stretches.spread <= spread).sum())
-    p = (1 + at_most) / (n + 1)
+    # One value a peer could never reach p = .01 with fewer than 99 peers; stretches of one peer do not overlap.
+    standing = conformal_rank(spread, stretches.spread, "less")
+    p = standing.p
     rise, fall = _edge(scene, own, first - 1, first), _edge(scene, own, stop, stop - 1)
     on_off = min(rise, fall) >= np.log(SHARP)
     sharper = int((stretches.edge >= min(rise, fall)).sum()) if np.isfinite(min(rise, fall)) else -1
@@ -133,9 +138,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
                 "relative_spread",
                 ratio,
                 "ratio",
-                reference=Message.of(f"{RULE.id}.reference", n=n, length=length),
+                reference=Message.of(f"{RULE.id}.reference", n=n, length=length, peers=len(np.unique(stretches.peer))),
                 n_reference=n,
-                rank=1 + at_most,
+                rank=standing.rank,
                 p=p,
                 low=float(np.sqrt(max(0.0, spread**2 - rounding**2))) / usual,
                 high=float(np.hypot(spread, rounding)) / usual,
@@ -195,7 +200,7 @@ def _stretches(logs: Floats, common: Floats, first: int, length: int) -> _Stretc
     rise = parts[:, 0] - padded[starts[at], column] if len(parts) else np.zeros(0)
     fall = parts[:, -1] - padded[starts[at] + length + 1, column] if len(parts) else np.zeros(0)
     spread = _spreads(parts, common[rows[at]]) if len(parts) else np.zeros(0)
-    return _Stretches(spread, np.minimum(rise, fall), starts[at] == first)
+    return _Stretches(spread, np.minimum(rise, fall), starts[at] == first, column.astype(np.int64))
 
 
 def _spreads(parts: Floats, common: Floats) -> Floats:

@@ -4,19 +4,32 @@ from types import ModuleType
 
 from auditor.detectors import (
     app_concentration,
+    batch_shape,
     change_points,
     co_movement,
+    common_factor,
+    completion_capacity,
     completion_share,
+    composition_change,
     copied_stretch,
     cost_to_fake,
+    decay_law,
     digits,
     diversion,
+    event_response,
     free_share,
     freshness,
+    hour_profile,
+    incomplete_day,
     launch_cohort,
+    merged_ids,
+    onset_sharpness,
     outlier_vector,
     plateau,
     platform_total,
+    price_elasticity,
+    provider_mix,
+    proxy_level,
     request_growth,
     retention,
     revisions,
@@ -25,6 +38,8 @@ from auditor.detectors import (
     smoothness,
     synthetic_control,
     tokens_per_request,
+    unexplained_remainder,
+    weekday_profile,
     weekend_dilution,
 )
 
@@ -32,15 +47,22 @@ DETECTORS: tuple[ModuleType, ...] = (
     # the record itself
     freshness,
     scale_jump,
+    incomplete_day,
+    merged_ids,
     revisions,
     copied_stretch,
     digits,
     # level and shape
     change_points,
     launch_cohort,
+    decay_law,
+    onset_sharpness,
     plateau,
+    batch_shape,
     # rhythm
     weekend_dilution,
+    weekday_profile,
+    hour_profile,
     smoothness,
     # market
     diversion,
@@ -50,14 +72,22 @@ DETECTORS: tuple[ModuleType, ...] = (
     # price and events
     retention,
     free_share,
+    price_elasticity,
+    event_response,
+    unexplained_remainder,
     # composition and plausibility
     app_concentration,
     tokens_per_request,
     completion_share,
+    composition_change,
+    provider_mix,
     cost_to_fake,
+    completion_capacity,
     request_growth,
     # independent sources
     co_movement,
+    proxy_level,
+    common_factor,
     # many features together
     outlier_vector,
 )

@@ -3,7 +3,8 @@
 Every reading of a cell after its period was complete counts; a restatement is the relative change from one reading to the next,
 beyond rounding. Its lag runs from the end of the period to the reading that first shows it, and it counts as late only where an
 earlier reading, already more than three days after the end, still held the old figure. Three things are flagged: a size above
-1e-3, a direction downward, and a late one.
+1e-3, a direction downward, and a late one. A figure counts as corrected where a restatement of 2 % or more is downward or first seen after more
+than three days, or is of 10 % or more: what was quoted is then no longer what is published.
 
 References
 ----------
@@ -40,6 +41,10 @@ TINY = 1e-5
 
 #: Days after the end of a period from which a restatement counts as late.
 LATE = 3.0
+
+#: Size from which a figure counts as corrected: what was quoted is no longer what is published. Late records raised figures by up to 5.8 %
+#: within three days on record, so a rise that is seen that soon must exceed the second size.
+CORRECTED, CORRECTED_SOON = 0.02, 0.10
 
 DAY = 86_400 * 10**9
 
@@ -92,12 +97,17 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
         "down": bool(subject.size) and bool((read.change[subject] < -TINY).any()),
         "late": bool(subject.size) and bool((read.late[subject] & (sizes[subject] > TINY)).any()),
     }
+    corrected = (sizes[subject] >= CORRECTED) & (
+        (read.change[subject] < 0) | (read.lag[subject] > LATE) | (sizes[subject] >= CORRECTED_SOON)
+    )
     restated = int(np.unique(read.row[subject] * len(read.names) + read.entity[subject])[:].size) if value else 0
     elsewhere = sizes[~(here & mine)]
     raised = sum(flags.values())
     limits = [Message.of("AUD173.limit_readings", n=read.readings), Message.of("AUD173.limit_reason")]
     if read.only_changes:
         limits.append(Message.of("AUD173.limit_changes_only"))
+    if corrected.any():
+        limits.append(Message.of("AUD173.limit_corrected", n=int(corrected.sum())))
     if any(flags.values()):
         limits.append(Message.of(f"AUD173.limit_flags_{'_'.join(k for k, v in flags.items() if v)}"))
     values: dict[str, Any] = {"subject": name, "cells": cells, "start": scene.span.start, "end": scene.span.end}
@@ -128,7 +138,7 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
                 rank=rank.rank if rank else None,
                 p=rank.p if rank else None,
             ),
-            variant="flagged" if raised else "ordinary" if value else "unchanged",
+            variant="corrected" if corrected.any() else "flagged" if raised else "ordinary" if value else "unchanged",
             severity=Severity.HIGH if raised > 1 else Severity.MEDIUM if raised else Severity.INFO,
             confidence=Confidence.HIGH if n >= 20 else Confidence.MEDIUM if n else Confidence.LOW,
             limits=tuple(limits),
@@ -144,6 +154,7 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
                 {
                     "cells": float(cells),
                     "restated_cells": float(restated),
+                    "corrected_steps": float(corrected.sum()),
                     **{flag: float(on) for flag, on in flags.items()},
                     "elsewhere_steps": float(elsewhere.size),
                     "elsewhere_above_1e-3": float((elsewhere > LARGE).mean()) if elsewhere.size else float("nan"),

@@ -8,6 +8,9 @@ moves it back later. One model's surge does not move the median at all.
 
 *Common divisor.* A count that was multiplied by k is a multiple of k. Where every listed count of a period is one, and
 on other periods only about one in k is, chance is excluded even when the counts are tiny.
+
+Where the table shares no factor, the subject's own series is looked at: for a unit that only it is stated in, over all that
+is known of it (:mod:`auditor.detectors.unit_jumps`), and for an exact factor that it enters and leaves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from auditor.detectors import unit_jumps
 from auditor.detectors.base import Rule, Scene
 from auditor.findings import Confidence, Family, Finding, Outcome, Rows, Severity, Statistic
 from auditor.observations import Status
@@ -54,6 +58,11 @@ DIVISIBLE = 0.98
 
 #: Longest run of wrongly scaled periods, and how many periods around the window are read.
 LONGEST_RUN, MARGIN = 31, 42
+
+#: How far from usual each variant is; ``unit_stays`` is the sentence of a unit that has not been put right.
+SEVERITY = MappingProxyType(
+    {"cross_section": Severity.HIGH, "unit": Severity.HIGH, "unit_stays": Severity.HIGH, "single": Severity.MEDIUM}
+)
 
 #: Series (the total counts as one) needed for a cross-section, and periods of the subject needed to judge it alone.
 FEWEST, FEWEST_ALONE = 5, 15
@@ -110,8 +119,8 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     Returns
     -------
     list of Finding
-        Variant ``cross_section``, ``single`` or ``none``. The statistic is the share (0 to 1) of the series able to tell
-        that show the factor; ``n_reference`` is their number (0 for ``single``).
+        Variant ``cross_section``, ``unit``, ``single`` or ``none``. The statistic is the share (0 to 1) of the series able to tell
+        that show the factor; ``n_reference`` is their number (0 for ``unit`` and ``single``).
 
     Notes
     -----
@@ -136,7 +145,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     hit = _cross_section(edges, divisors, runs, inside)
     if hit is None:
         own = np.where(scene.subject.settled & (scene.subject.values > 0), scene.subject.values, np.nan)[here]
-        hit = _alone(own, edges, inside, season, first)
+        unit = _unit(scene, edges, first)
+        weak = _alone(own, edges, inside, season, first)
+        hit = unit if weak is None or (unit is not None and unit.variant != "single") else weak
     size = np.where(np.isfinite(edges.common), np.abs(edges.common), -1.0)[inside]
     if hit is None and size.max() < 0:
         return RULE.not_applicable("no_ratios")
@@ -160,7 +171,7 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
         variant, row, share, n = hit.variant, hit.row, hit.share, hit.n
         said = {"factor": hit.factor, "periods": hit.periods, "share": hit.share, "n": hit.n}
         figures |= {"factor": hit.factor, "row": float(row + first), "periods": float(hit.periods)}
-    if variant == "single":
+    if variant in {"single", "unit", "unit_stays"}:
         # One series says nothing of a table; what share of the others moved with it is told, not weighed.
         share, n = 0.0, 0
     return [
@@ -177,9 +188,13 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
             statistic=Statistic(
                 "share_with_factor", share, "share", reference=Message.of(f"{RULE.id}.reference", n=n), n_reference=n
             ),
-            variant=variant,
-            severity={"cross_section": Severity.HIGH, "single": Severity.MEDIUM}.get(variant, Severity.INFO),
-            confidence=Confidence.HIGH if n >= 20 else Confidence.MEDIUM if n >= FEWEST else Confidence.LOW,
+            variant="unit" if variant == "unit_stays" else variant,
+            severity=SEVERITY.get(variant, Severity.INFO),
+            confidence=Confidence.HIGH
+            if n >= 20 or variant == "unit"
+            else Confidence.MEDIUM
+            if n >= FEWEST
+            else Confidence.LOW,
             limits=tuple(limits),
             data=_rows(scene, values, edges, row, first),
             figures=MappingProxyType(figures),
@@ -215,6 +230,11 @@ def _edges(values: Floats, counts: Floats | None, season: int, phase: int) -> _E
     logs = np.log(values)
     ratios = np.full(values.shape, np.nan)
     ratios[published[1:]] = logs[published[1:]] - logs[published[:-1]]
+    moves = np.isfinite(logs).sum(axis=0) > 0
+    moves[moves] = np.nanmax(logs[:, moves], axis=0) > np.nanmin(logs[:, moves], axis=0)
+    # A series that never moves is a placeholder: it has no noise to measure a factor by, and no say in what is common.
+    if moves.any():
+        ratios[:, ~moves] = np.nan
     common = _median(ratios)
     gap = np.zeros(t_count, dtype=int)
     gap[published[1:]] = np.diff(published)
@@ -227,9 +247,6 @@ def _edges(values: Floats, counts: Floats | None, season: int, phase: int) -> _E
     typical = float(np.median(own[np.isfinite(own)])) if np.isfinite(own).any() else np.nan
     enough = np.isfinite(ratios).sum(axis=0) >= 8
     own = np.where(enough & np.isfinite(own), np.maximum(own, 0.75 * typical), typical)
-    moves = np.isfinite(logs).sum(axis=0) > 0
-    moves[moves] = np.nanmax(logs[:, moves], axis=0) > np.nanmin(logs[:, moves], axis=0)
-    # A series that never moves is a placeholder: it has no noise to measure a factor by.
     noise = np.broadcast_to(np.where(moves, own, np.inf), values.shape).copy()
     if counts is not None:
         poisson = np.full(values.shape, np.nan)
@@ -340,6 +357,24 @@ def _alone(own: Floats, edges: _Edges, inside: slice, season: int, phase: int) -
             share = _share_at(edges, run.first, entry)
             return _Hit("single", run.first, factor, len(run.factors), share, _able(edges, run.first, entry))
     return None
+
+
+def _unit(scene: Scene, edges: _Edges, first: int) -> _Hit | None:
+    """Return the run in which one id of the subject alone is stated in another unit, whether or not it returns.
+
+    Each id is looked at by itself: where one takes over from another, their sum may jump by any factor.
+    """
+    settled = scene.subject.settled[:, None] & (np.nan_to_num(scene.subject.part_values) > 0)
+    parts = np.where(settled, scene.subject.part_values, np.nan)
+    found = next((f for f in (unit_jumps.find(part, scene.window) for part in parts.T) if f is not None), None)
+    if found is None:
+        return None
+    row, entry = max(found.first - first, 0), float(np.log(found.factor))
+    shared = (_share_at(edges, row, entry), _able(edges, row, entry))
+    # A week for a day, or the reverse, is a change that real series make too: weak evidence, as any factor of one series is.
+    small = abs(entry) < 0.99 * np.log(unit_jumps.LARGE)
+    variant = "single" if small else "unit" if found.returned else "unit_stays"
+    return _Hit(variant, row, found.factor, found.last - found.first + 1, *shared)
 
 
 def _as_counts(values: Floats) -> Floats | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from auditor.detectors.base import Rule, Scene
 from auditor.findings import Confidence, Family, Finding, Outcome, Rows, Severity, Statistic
+from auditor.kernels.conformal import conformal_rank
 from auditor.observations import Status
 from auditor.texts.message import Message
 
@@ -38,7 +39,8 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     -------
     list of Finding
         The statistic is observed over predicted roughness: 1 is usual, towards 0 unusually smooth. ``p`` is the lower tail:
-        the rank from below over ``n_reference + 1``. The interval carries the rounding of the figures and,
+        the rank from below among the peers' in this window and in the panel's other stretches of its length, which do not
+        overlap, over ``n_reference + 1``. The interval carries the rounding of the figures and,
         downwards, the error of what is common to the peers.
 
     Notes
@@ -90,7 +92,10 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     ratios = rough / np.exp(intercept + slope * np.log(means))
     at_most = int((ratios <= ratio).sum())
     n = len(ratios)
-    p = (1 + at_most) / (n + 1)
+    others = _other_stretches(scene, triples)
+    pooled = np.concatenate([ratios, *(part for _, part in others)])
+    standing = conformal_rank(ratio, pooled, "less")
+    p = standing.p
     limits = [Message.of(f"{RULE.id}.limit_level")]
     if not means.min() <= mean <= means.max():
         limits.append(Message.of(f"{RULE.id}.limit_size", size="larger" if mean > means.max() else "smaller"))
@@ -118,9 +123,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
                 "relative_roughness",
                 ratio,
                 "ratio",
-                reference=Message.of(f"{RULE.id}.reference", n=n),
-                n_reference=n,
-                rank=1 + at_most,
+                reference=Message.of(f"{RULE.id}.reference", n=int(pooled.size), peers=n),
+                n_reference=int(pooled.size),
+                rank=standing.rank,
                 p=p,
                 low=float(np.sqrt(max(0.0, observed**2 - rounding**2 - blur**2))) / predicted,
                 high=float(np.hypot(observed, rounding)) / predicted,
@@ -133,10 +138,14 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
             else Confidence.LOW,
             limits=tuple(limits),
             data=Rows.of(
-                entity=[scene.subject.name, *names],
-                typical_value=[mean, *means.tolist()],
-                log_roughness=[observed, *rough.tolist()],
-                relative_roughness=[ratio, *ratios.tolist()],
+                entity=[scene.subject.name, *names, *[None] * (pooled.size - n)],
+                start=[
+                    *[scene.day(scene.window.start)] * (n + 1),
+                    *(scene.day(start) for start, part in others for _ in part),
+                ],
+                typical_value=[mean, *means.tolist(), *[None] * (pooled.size - n)],
+                log_roughness=[observed, *rough.tolist(), *[None] * (pooled.size - n)],
+                relative_roughness=[ratio, *pooled.tolist()],
             ),
             figures=MappingProxyType(
                 {
@@ -149,6 +158,41 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
             ),
         )
     ]
+
+
+def _other_stretches(scene: Scene, triples: int) -> list[tuple[int, Floats]]:
+    """Relative roughness of the peers in the panel's other stretches as long as the window: first row and values.
+
+    The stretches do not overlap, and peers and stretches are held to what the window itself is held to.
+    """
+    values = np.where((scene.peers.status != Status.PARTIAL) & (scene.peers.values > 0), scene.peers.values, np.nan)
+    widths = scene.peers.high - scene.peers.low
+    length = scene.window.stop - scene.window.start
+    found = []
+    for start in range(scene.window.start % length, len(values) - length + 1, length):
+        if start != scene.window.start:
+            rows = slice(start, start + length)
+            ratios = _relative(values[rows], widths[rows], triples)
+            if ratios.size:
+                found.append((start, ratios))
+    return found
+
+
+def _relative(values: Floats, widths: Floats, triples: int) -> Floats:
+    """Roughness over that predicted by size, of the peers of one stretch that can be judged; empty with too few."""
+    bends = _bends(values)
+    enough = (np.isfinite(bends).sum(axis=0) >= COVERAGE * triples) & (np.nan_to_num(np.abs(bends)).max(axis=0) > 0)
+    if int(enough.sum()) < FEWEST_PEERS:
+        return np.zeros(0)
+    values, bends, widths = values[:, enough], bends[:, enough], widths[:, enough]
+    rough = _roughness(bends, _medians(bends))
+    means = np.exp(_medians(np.log(values).T))
+    clear = (rough > 0) & (rounding_noise(values, widths) <= ROUNDING * rough)
+    if int(clear.sum()) < FEWEST_PEERS:
+        return np.zeros(0)
+    rough, means = rough[clear], means[clear]
+    slope, intercept = _taylor(np.log(means), np.log(rough))
+    return np.asarray(rough / np.exp(intercept + slope * np.log(means)))
 
 
 def _bends(values: Floats) -> Floats:
@@ -195,26 +239,40 @@ def rounding_noise(values: Floats, widths: Floats) -> Floats:
     ndarray, shape (N,)
         ``step / sqrt(12) / median``, the step being the stated width, else the largest power of ten that all values share.
     """
-    steps = np.where(np.isfinite(widths), widths, 0.0)
+    known = np.isfinite(values)
+    filled = known.any(axis=0)
+    if not filled.any():
+        return np.zeros(values.shape[1])
+    stated = _columns(np.where(np.isfinite(widths), widths, 0.0), known)
+    typical = _columns(values, known)
+    step = np.where(filled & (stated == 0.0), _steps(values, known), stated)
+    return np.where(filled, step / np.sqrt(12.0) / np.where(filled, typical, 1.0), 0.0)
+
+
+def _columns(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Median of the known values of each column; 0 where none is known."""
+    some = known.any(axis=0)
     out = np.zeros(values.shape[1])
-    for column in range(values.shape[1]):
-        own = values[:, column]
-        known = np.isfinite(own)
-        step = float(np.median(steps[known, column])) if known.any() else 0.0
-        if step == 0.0 and known.any():
-            step = _step(own[known])
-        out[column] = step / np.sqrt(12.0) / float(np.median(own[known])) if known.any() else 0.0
+    if some.any():
+        out[some] = np.nanmedian(np.where(known, values, np.nan)[:, some], axis=0)
     return out
 
 
-def _step(values: Floats) -> float:
-    """Largest power of ten of which all values are whole multiples; 0 where there is none down to a billionth."""
-    top = int(np.floor(np.log10(values.min())))
-    for power in range(top, top - 10, -1):
-        scaled = values / 10.0**power
-        if (np.abs(scaled - np.round(scaled)) <= 1e-9 * scaled).all():
-            return float(10.0**power)
-    return 0.0
+def _steps(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Largest power of ten of which all values of a column are whole multiples; 0 where there is none down to a billionth."""
+    smallest = np.where(known, values, np.inf).min(axis=0)
+    open_ = np.isfinite(smallest) & (smallest > 0)
+    top = np.floor(np.log10(np.where(open_, smallest, 1.0)))
+    found = np.zeros(values.shape[1])
+    for place in range(10):
+        power = 10.0 ** (top - place)
+        scaled = np.where(known, values, 0.0) / power
+        whole = open_ & (np.abs(scaled - np.round(scaled)) <= 1e-9 * scaled).all(axis=0)
+        found[whole] = power[whole]
+        open_ &= ~whole
+        if not open_.any():
+            break
+    return found
 
 
 def _taylor(size: Floats, rough: Floats) -> tuple[float, float]:

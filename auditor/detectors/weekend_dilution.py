@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from auditor.detectors.base import Rule, Scene
 from auditor.findings import Confidence, Family, Finding, Outcome, Rows, Severity, Statistic
+from auditor.kernels.conformal import conformal_rank
 from auditor.observations import Frequency, Status
 from auditor.texts.message import Message
 
@@ -40,8 +41,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
         Variant ``excess`` (the traffic above the subject's own usual level by weekday, where 14 days before the window give
         one and the window's weekdays stand 20 % above it) or ``level``. The statistic is f: 0 is the peers' rhythm, 1
         no weekend at all; noise and busier weekends take it outside 0 to 1. The interval is 95 %, by the delta
-        method from the spread between weekends and between peers. ``p``: share of peers whose own f against the rest is
-        at least the subject's level f (upper tail).
+        method from the spread between weekends and between peers. ``p``: share of peers' own f against the rest
+        that is at least the subject's level f (upper tail), over all stretches of the panel as long as the window that
+        lie whole weeks from it, do not overlap, and have a dip.
 
     Notes
     -----
@@ -82,11 +84,11 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
     se_ratio = float(np.std(used, ddof=1) / np.sqrt(len(used)))
     se_peer = float(1.2533 * 1.4826 * np.median(np.abs(peers - peer)) / np.sqrt(len(peers)))
     error = 1.96 * float(np.hypot(se_ratio / (1.0 - peer), se_peer * (1.0 - ratio) / (1.0 - peer) ** 2))
-    rest = _medians_without_each(peers)
-    # Where the rest has no dip a placebo's own f is unbounded; the plain ratio orders such peers the same way.
-    placebo = (peers - rest) / np.maximum(1.0 - rest, 1e-3)
+    placebo = _placebos(peers)
     at_least = int((placebo >= level).sum())
-    p = (1 + at_least) / (len(peers) + 1)
+    pooled = np.concatenate([placebo, *_other_stretches(values, scene.window, saturdays)])
+    standing = conformal_rank(level, pooled, "greater")
+    p = standing.p
     whole = table.total - np.where(np.isfinite(subject.values), subject.values, 0.0)
     together = _ratios(np.where(whole > 0, whole, np.nan)[:, None], saturdays)[:, 0]
     limits = [Message.of(f"{RULE.id}.limit_no_dip"), Message.of(f"{RULE.id}.limit_clock")]
@@ -129,9 +131,9 @@ def detect(scene: Scene, params: Mapping[str, Any] = MappingProxyType({})) -> li
                 "share_without_weekend",
                 share,
                 "share",
-                reference=Message.of(f"{RULE.id}.reference", n=len(names)),
-                n_reference=len(names),
-                rank=1 + at_least,
+                reference=Message.of(f"{RULE.id}.reference", n=int(pooled.size), peers=len(names)),
+                n_reference=int(pooled.size),
+                rank=standing.rank,
                 p=p,
                 low=share - error,
                 high=share + error,
@@ -223,6 +225,33 @@ def _excess(own: Floats, scene: Scene, saturdays: npt.NDArray[np.int64]) -> Floa
             return None
         ratios.append(float(over[row] + over[row + 1]) / (2.0 * weekday))
     return np.asarray(ratios)
+
+
+def _placebos(peers: Floats) -> Floats:
+    """Share without a weekend of each peer against the median of the others."""
+    rest = _medians_without_each(peers)
+    # Where the rest has no dip a placebo's own f is unbounded; the plain ratio orders such peers the same way.
+    return np.asarray((peers - rest) / np.maximum(1.0 - rest, 1e-3))
+
+
+def _other_stretches(values: Floats, window: slice, saturdays: npt.NDArray[np.int64]) -> list[Floats]:
+    """Shares without a weekend of the peers in the stretches whole weeks from the window that do not overlap it or each other."""
+    step = -(-(window.stop - window.start) // 7) * 7
+    found = []
+    for start in range(window.start % step, len(values) - (window.stop - window.start) + 1, step):
+        if start == window.start:
+            continue
+        ratios = _ratios(values, saturdays + (start - window.start))
+        part = values[start : start + window.stop - window.start]
+        highest, lowest = np.where(np.isfinite(part), part, -np.inf), np.where(np.isfinite(part), part, np.inf)
+        known = np.isfinite(ratios).all(axis=0) & (highest.max(axis=0) > lowest.min(axis=0))
+        if int(known.sum()) < FEWEST_PEERS:
+            continue
+        peers = np.exp(np.log(ratios[:, known]).mean(axis=0))
+        # The window itself is only judged where its peers have a dip.
+        if float(np.median(peers)) < VISIBLE_DIP:
+            found.append(_placebos(peers))
+    return found
 
 
 def _medians_without_each(values: Floats) -> Floats:

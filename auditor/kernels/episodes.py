@@ -66,19 +66,26 @@ def scan_episodes(
     m = e.size
     own = np.append(whitener.start, whitener.weight)
     echo = np.append(whitener.carry * whitener.weight, 0.0)
-    base = t_deviance(e, sigma, dof, np.inf)
+    base = t_deviance(e, sigma, dof, np.inf) - 2.0 * np.log(sigma)
+    total = np.concatenate([[0.0], np.cumsum(base)])
     found: list[tuple[float, int, int, float]] = []
     for length in range(1, min(longest, m // 3) + 1):
+        # No box can gain more than its innovations cost without it: only those that cost enough are looked at.
+        begin = np.flatnonzero(total[length + 1 :] - total[: m - length] > price)
+        if not begin.size:
+            continue
         # Row i holds the filtered unit box that starts at i: length + 1 affected innovations.
-        rows = np.arange(0, m - length)[:, None] + np.arange(length + 1)[None, :]
-        shape = own[rows].copy()
+        rows = begin[:, None] + np.arange(length + 1)[None, :]
+        shape = own[rows]
         shape[:, 1:] -= echo[rows[:, 1:] - 1]
         shape[:, -1] = -echo[rows[:, -1] - 1]
         local = e[rows]
         height = np.sum(shape * local, axis=1) / np.sum(shape * shape, axis=1)
-        score = base[rows].sum(axis=1) - t_deviance(local - height[:, None] * shape, sigma, dof, np.inf).sum(axis=1)
+        left = t_deviance(local - height[:, None] * shape, sigma, dof, np.inf) - 2.0 * np.log(sigma)
+        score = base[rows].sum(axis=1) - left.sum(axis=1)
         found.extend(
-            (float(score[i]), int(i), int(i) + length, float(height[i])) for i in np.flatnonzero(score > price)
+            (float(score[i]), int(begin[i]), int(begin[i]) + length, float(height[i]))
+            for i in np.flatnonzero(score > price)
         )
     found.sort(key=lambda item: (-item[0], item[1], item[2]))
     taken = np.zeros(m, dtype=bool)

@@ -1,11 +1,12 @@
 """Regression with Student-t AR(1) noise on an irregularly observed series."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from auditor.kernels.robust import MAD_TO_SIGMA, running_median
+from auditor.kernels.robust import MAD_TO_SIGMA, median, running_median
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +23,9 @@ is evidence only as far as the new level lasts. At 6 one day is worth 12.6, unde
 NOISE_FLOOR = 1e-6
 """Smallest sigma of a series scaled to unit range: exact data are treated as rounded at this relative size."""
 
+_RIDGE = 1e-9
+"""Added to the diagonal of the normal matrix, so that columns without data have a coefficient (0)."""
+
 
 @dataclass(frozen=True)
 class Whitener:
@@ -37,12 +41,15 @@ class Whitener:
         1 / standard deviation of the error that is new, in units of the one-sample innovation.
     start : float
         ``sqrt(1 - phi^2)``, the same for the first observation under stationarity.
+    gaps : ndarray, shape (m - 1,)
+        Samples from each observation to the next.
     """
 
     phi: float
     carry: Floats
     weight: Floats
     start: float
+    gaps: Floats
 
     @classmethod
     def of(cls, times: Floats, phi: float) -> "Whitener":
@@ -50,7 +57,24 @@ class Whitener:
         gaps = np.diff(times)
         carry = phi**gaps if phi > 0.0 else np.zeros_like(gaps)
         weight = np.sqrt((1.0 - phi * phi) / (1.0 - carry * carry))
-        return cls(phi, carry, weight, float(np.sqrt(1.0 - phi * phi)))
+        return cls(phi, carry, weight, float(np.sqrt(1.0 - phi * phi)), gaps)
+
+    @cached_property
+    def derivative(self) -> tuple[Floats, Floats]:
+        """``d log(weight) / d phi`` of each innovation, shape (m,), and ``weight * d carry / d phi``, shape (m - 1,)."""
+        first = -self.phi / (1.0 - self.phi * self.phi)
+        change = self.gaps * self.phi ** (self.gaps - 1.0)
+        stretch = np.append(first, first + self.carry * change / (1.0 - self.carry * self.carry))
+        return stretch, self.weight * change
+
+    def apply_rows(self, x: Floats) -> Floats:
+        """Whitened copy of the rows of a matrix (p, m)."""
+        out = np.empty_like(x)
+        out[:, 0] = x[:, 0] * self.start
+        np.multiply(x[:, :-1], self.carry, out=out[:, 1:])
+        np.subtract(x[:, 1:], out[:, 1:], out=out[:, 1:])
+        out[:, 1:] *= self.weight
+        return out
 
     def apply(self, x: Floats) -> Floats:
         """Whitened copy of a vector (m,) or of the columns of a matrix (m, p)."""
@@ -60,7 +84,7 @@ class Whitener:
         out[1:] = (x[1:] - carry * x[:-1]) * weight
         return out
 
-    @property
+    @cached_property
     def log_jacobian(self) -> float:
         """Term that makes deviances of different coefficients comparable."""
         return float(-2.0 * np.log(self.start) - 2.0 * np.sum(np.log(self.weight)))
@@ -116,24 +140,66 @@ def fit_noise(y: Floats, design: Floats, whitener: Whitener, dof: float, steps: 
     steps : int
         Reweighting steps; 4 settle the deviance to about 0.1.
     """
-    z, rows = whitener.apply(y), whitener.apply(design)
+    return fit_whitened(whitener.apply(y), np.ascontiguousarray(whitener.apply(design).T), whitener, dof, steps)
+
+
+def fit_whitened(z: Floats, rows: Floats, whitener: Whitener, dof: float, steps: int = 4) -> NoiseFit:
+    """`fit_noise` on data that the filter has already been applied to.
+
+    Parameters
+    ----------
+    z : ndarray, shape (m,)
+        Whitened values.
+    rows : ndarray, shape (p, m)
+        Whitened regressors, one per row: sums over time then run along memory.
+    whitener : Whitener
+        The filter that was applied.
+    dof, steps
+        As in `fit_noise`.
+    """
     weights = np.ones(z.size)
-    ridge = 1e-9 * np.eye(rows.shape[1])
     variance = 0.0
     for step in range(steps):
-        weighted = rows * weights[:, None]
-        normal = weighted.T @ rows + ridge
-        beta = np.asarray(np.linalg.solve(normal, weighted.T @ z), dtype=np.float64)
-        e = z - rows @ beta
+        weighted = rows * weights
+        normal = weighted @ rows.T
+        normal.ravel()[:: rows.shape[0] + 1] += _RIDGE
+        beta = np.asarray(np.linalg.solve(normal, weighted @ z), dtype=np.float64)
+        e = z - beta @ rows
         squares = e * e
         if step == 0:
-            variance = max((MAD_TO_SIGMA * float(np.median(np.abs(e)))) ** 2, NOISE_FLOOR**2)
+            variance = max((MAD_TO_SIGMA * median(np.abs(e))) ** 2, NOISE_FLOOR**2)
         for _ in range(2):
             weights = (dof + 1.0) / (dof + squares / variance)
             variance = max(float(weights @ squares) / z.size, NOISE_FLOOR**2)
     sigma = float(np.sqrt(variance))
     deviance = float(np.sum(t_deviance(e, sigma, dof))) + whitener.log_jacobian
     return NoiseFit(deviance, beta, whitener.phi, sigma, e, normal)
+
+
+def slope_in_phi(fit: NoiseFit, errors: Floats, whitener: Whitener, dof: float) -> tuple[float, float]:
+    """First and second derivative of a fit's deviance in the AR coefficient, everything else held.
+
+    By the envelope theorem the first is that of the profile deviance; the second (Gauss-Newton) is somewhat above it.
+
+    Parameters
+    ----------
+    fit : NoiseFit
+        The fit.
+    errors : ndarray, shape (m,)
+        Its residuals before whitening.
+    whitener : Whitener
+        The filter it was fitted with.
+    dof : float
+        Degrees of freedom of the innovations.
+    """
+    stretch, drag = whitener.derivative
+    e = fit.innovations
+    moved = stretch * e
+    moved[1:] -= drag * errors[:-1]
+    squares = e * e / (fit.sigma * fit.sigma)
+    pull = np.where(squares < OUTLIER * OUTLIER, (dof + 1.0) / (dof + squares), 0.0) / (fit.sigma * fit.sigma)
+    first = 2.0 * float(np.sum(pull * e * moved)) - 2.0 * float(np.sum(stretch))
+    return first, 2.0 * float(np.sum(pull * moved * moved))
 
 
 def clean_innovations(y: Floats, whitener: Whitener) -> tuple[Floats, float]:
@@ -151,8 +217,9 @@ def clean_innovations(y: Floats, whitener: Whitener) -> tuple[Floats, float]:
     """
     z = whitener.apply(y)[1:]
     centre = running_median(z, CLEAN_HALF_WINDOW)
-    sigma = max(1.08 * MAD_TO_SIGMA * float(np.median(np.abs(z - centre))), NOISE_FLOOR)
-    clipped = centre + np.clip(z - centre, -CLIP * sigma, CLIP * sigma)
+    departure = z - centre
+    sigma = max(1.08 * MAD_TO_SIGMA * median(np.abs(departure)), NOISE_FLOOR)
+    clipped = centre + np.clip(departure, -CLIP * sigma, CLIP * sigma)
     removed = (z - clipped) / whitener.weight
     if not removed.any():
         return y, sigma

@@ -1,12 +1,16 @@
 """Optimal partitioning of a series into segments with AR(1) noise: a dynamic programme on prefix sums."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from auditor.kernels.noise import Whitener
+from auditor.kernels.robust import median
 
 Floats = npt.NDArray[np.float64]
 _BLOCK = 64
+_ROW = 4
 
 
 def optimal_partition(
@@ -51,68 +55,104 @@ def optimal_partition(
     tuple of int
         0-based positions, in ``y``, of the first observation of each segment but the first.
     """
-    m = y.size
-    step = max(1, -(-m // max_candidates))
-    edges = np.unique(np.append(np.arange(0, m, step), m))
-    starts, ends = edges[:-1], edges[1:] - 1
-    costs = _SegmentCosts(y, times, whitener, trend=trend)
-    best = np.full(edges.size, np.inf)
-    best[0] = -penalty
-    origin = np.zeros(edges.size, dtype=np.int64)
-    # Position i of ``edges`` may follow a start at ``reach[i] - 1`` at the latest.
-    reach = np.searchsorted(starts, edges - min_length, side="right")
-    for low in range(0, ends.size, _BLOCK):
-        high = min(ends.size, low + _BLOCK)
-        usable = int(reach[high])
-        if usable == 0:
-            continue
-        table = costs.table(starts[:usable], ends[low:high])
-        for i in range(low, high):
-            k = int(reach[i + 1])
-            if k:
-                total = best[:k] + table[:k, i - low]
-                j = int(total.argmin())
-                best[i + 1], origin[i + 1] = total[j] + penalty, j
-    changes: list[int] = []
-    i = edges.size - 1
-    while origin[i] > 0:
-        i = int(origin[i])
-        changes.append(int(edges[i]))
-    return tuple(reversed(changes))
+    search = Partition(y, times, whitener, max_candidates=max_candidates)
+    return search.changes(penalty, min_length=min_length, trend=trend)
 
 
-class _SegmentCosts:
-    """Residual sums of squares of all segments, from prefix sums of whitened products."""
+class Partition:
+    """The dynamic programme of `optimal_partition` with its costs kept, for several prices and both kinds of segment.
 
-    def __init__(self, y: Floats, times: Floats, whitener: Whitener, *, trend: bool) -> None:
-        centred = y - np.median(y)
+    Parameters
+    ----------
+    y, times, whitener, max_candidates
+        As in `optimal_partition`.
+    """
+
+    def __init__(self, y: Floats, times: Floats, whitener: Whitener, *, max_candidates: int = 256) -> None:
+        m = y.size
+        step = max(1, -(-m // max_candidates))
+        self._edges = np.append(np.arange(0, m, step), m)
+        self._starts = self._edges[:-1]
+        centred = y - median(y)
         line = (times - times.mean()) / max(float(times[-1] - times[0]), 1.0)
-        one = np.ones_like(y)
-        columns = [centred, one, line] if trend else [centred, one]
-        start2 = whitener.start**2
-        whitened = [whitener.apply(column) for column in columns]
-        self._trend = trend
-        self._sums: dict[tuple[int, int], Floats] = {}
-        self._heads: dict[tuple[int, int], Floats] = {}
-        for a in range(len(columns)):
-            for b in range(a, len(columns)):
-                product = whitened[a] * whitened[b]
-                product[0] = 0.0
-                total = np.cumsum(product)
-                self._sums[a, b] = total
-                self._heads[a, b] = start2 * columns[a] * columns[b] - total
+        self._columns = (centred, np.ones_like(y), line)
+        self._whitened = tuple(whitener.apply(column) for column in self._columns)
+        self._start2 = whitener.start**2
+        self._levels: list[tuple[Floats, ...]] = []
+        self._tables: dict[bool, list[Floats]] = {}
 
-    def table(self, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Floats:
-        """Costs, shape (starts, ends); meaningless where a start lies after an end."""
+    def changes(self, penalty: float, *, min_length: int, trend: bool) -> tuple[int, ...]:
+        """Find the starts of the best segments but the first; parameters as in `optimal_partition`."""
+        edges = self._edges
+        best = np.full(edges.size, np.inf)
+        best[0] = -penalty
+        origin = np.zeros(edges.size, dtype=np.int64)
+        # Position i of ``edges`` may follow a start at ``reach[i] - 1`` at the latest.
+        reach = np.searchsorted(self._starts, edges - min_length, side="right")
+        free = np.arange(edges.size) - reach
+        lag = int(free[reach > 0].min(initial=0)) + 1
+        last = reach.tolist()
+        for (low, high), table in zip(self._blocks(), self._costs(trend=trend), strict=True):
+            # ``lag`` ends in a row depend on no end among themselves: they are settled at once where that saves time.
+            for at in range(low, high, lag) if lag >= _ROW else ():
+                ends = slice(at + 1, min(high, at + lag) + 1)
+                k = last[ends.stop - 1]
+                if k:
+                    total = best[:k] + table[at - low : ends.stop - 1 - low, :k]
+                    total[np.arange(k) >= reach[ends, None]] = np.inf
+                    chosen = total.argmin(axis=1)
+                    best[ends] = total[np.arange(chosen.size), chosen] + penalty
+                    origin[ends] = chosen
+            for i in range(low + 1, high + 1) if lag < _ROW else ():
+                k = last[i]
+                if k:
+                    total = best[:k] + table[i - 1 - low, :k]
+                    j = total.argmin()
+                    best[i], origin[i] = total[j] + penalty, j
+        found: list[int] = []
+        i = edges.size - 1
+        while origin[i] > 0:
+            i = int(origin[i])
+            found.append(int(edges[i]))
+        return tuple(reversed(found))
 
-        def moment(a: int, b: int) -> Floats:
-            return np.asarray(self._heads[a, b][starts][:, None] + self._sums[a, b][ends][None, :])
+    def _costs(self, *, trend: bool) -> list[Floats]:
+        """Residual sums of squares, one table (ends, starts) per block of ends; garbage where a start lies after an end."""
+        if trend not in self._tables:
+            if not self._levels:
+                moments = [self._moment(a, b) for a, b in ((0, 0), (0, 1), (1, 1))]
+                for low, high in self._blocks():
+                    yy, y1, one = (moment(low, high) for moment in moments)
+                    np.maximum(one, 1e-12, out=one)
+                    self._levels.append((yy - y1 * y1 / one, y1, one))
+            if trend:
+                moments = [self._moment(a, b) for a, b in ((0, 2), (1, 2), (2, 2))]
+                tables = []
+                for (low, high), (level, y1, one) in zip(self._blocks(), self._levels, strict=True):
+                    cross, tilted, spread = (moment(low, high) for moment in moments)
+                    tilt = tilted / one
+                    tilted *= tilt
+                    spread -= tilted
+                    np.maximum(spread, 1e-12, out=spread)
+                    tilt *= y1
+                    cross -= tilt
+                    cross *= cross
+                    cross /= spread
+                    tables.append(np.maximum(level - cross, 0.0))
+                self._tables[trend] = tables
+            else:
+                self._tables[trend] = [np.maximum(level, 0.0) for level, _, _ in self._levels]
+        return self._tables[trend]
 
-        yy, y1, one = moment(0, 0), moment(0, 1), moment(1, 1)
-        one = np.maximum(one, 1e-12)
-        cost = yy - y1 * y1 / one
-        if self._trend:
-            tilt = moment(1, 2) / one
-            spread = np.maximum(moment(2, 2) - moment(1, 2) * tilt, 1e-12)
-            cost = cost - (moment(0, 2) - tilt * y1) ** 2 / spread
-        return np.asarray(np.maximum(cost, 0.0), dtype=np.float64)
+    def _blocks(self) -> list[tuple[int, int]]:
+        return [(low, min(self._starts.size, low + _BLOCK)) for low in range(0, self._starts.size, _BLOCK)]
+
+    def _moment(self, a: int, b: int) -> Callable[[int, int], Floats]:
+        """Return what gives the sums of products of two columns over all segments, from prefix sums of whitened ones."""
+        product = self._whitened[a] * self._whitened[b]
+        product[0] = 0.0
+        total = np.cumsum(product)
+        # The first sample of a segment starts afresh, from the stationary distribution.
+        heads = (self._start2 * self._columns[a] * self._columns[b] - total)[self._starts]
+        tails = total[self._edges[1:] - 1][:, None]
+        return lambda low, high: np.asarray(tails[low:high] + heads[:high])

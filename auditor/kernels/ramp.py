@@ -44,7 +44,11 @@ def ramp_column(times: Floats, length: int, kind: RampKind) -> Floats:
     >>> ramp_column(np.array([0.0, 1.0, 2.0, 3.0]), 2, "linear").tolist()
     [-1.0, -0.5, -0.0, -0.0]
     """
-    share = np.clip((times - times[0]) / length, 0.0, 1.0)
+    return _shape(np.clip((times - times[0]) / length, 0.0, 1.0), kind)
+
+
+def _shape(share: Floats, kind: RampKind) -> Floats:
+    """Shortfall from the plateau after a share of the ramp's length."""
     if kind == "linear":
         shortfall = 1.0 - share
     elif kind == "saturating":
@@ -80,9 +84,13 @@ def candidate_ramps(
     list of (int, str, float)
         Length, kind and rise; at most one per window.
     """
-    shapes = [(length, kind) for length in lengths for kind in KINDS]
+    shapes = [(length, kind) for kind in KINDS for length in lengths]
+    longest = int(np.searchsorted(times, times[0] + 3.0 * max(lengths)))
+    y, times = y[:longest], times[:longest]
+    whitener = Whitener.of(times, whitener.phi)
     z, one = whitener.apply(y), whitener.apply(np.ones_like(y))
-    columns = whitener.apply(np.array([ramp_column(times, *shape) for shape in shapes]).T)
+    share = np.clip((times - times[0]) / np.array(lengths)[:, None], 0.0, 1.0)
+    columns = whitener.apply_rows(np.concatenate([_shape(share, kind) for kind in KINDS])).T
     chosen: dict[tuple[int, RampKind], float] = {}
     for reach in (1.5, 3.0):
         window = slice(0, int(np.searchsorted(times, times[0] + reach * max(lengths))))

@@ -61,12 +61,40 @@ def huber_location(x: Floats, c: float = HUBER_C, iterations: int = 25) -> float
     return center
 
 
+def median(x: Floats) -> float:
+    """Median of a vector of finite values; the same as numpy's, without the cost of its checks.
+
+    >>> median(np.array([3.0, 1.0, 2.0, 10.0]))
+    2.5
+    """
+    half = x.size // 2
+    if x.size % 2:
+        return float(np.partition(x, half)[half])
+    split = np.partition(x, (half - 1, half))
+    return float((split[half - 1] + split[half]) / 2.0)
+
+
+_NINE = (
+    (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (0, 3),
+    (5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2),
+)  # fmt: skip
+"""Exchanges after which the fifth of nine values is their median (Paeth 1990, Graphics Gems, p. 171)."""
+
+
+def _median_of_nine(rows: list[Floats]) -> Floats:
+    for low, high in _NINE:
+        rows[low], rows[high] = np.minimum(rows[low], rows[high]), np.maximum(rows[low], rows[high])
+    return rows[4]
+
+
 def running_median(x: Floats, half: int) -> Floats:
     """Median over ``2 * half + 1`` samples, ends mirrored; a series shorter than the window gives its median."""
     values = np.asarray(x, dtype=np.float64)
     if values.size <= 2 * half + 1:
         return np.full(values.size, np.median(values) if values.size else np.nan)
     padded = np.concatenate([values[half:0:-1], values, values[-2 : -half - 2 : -1]])
+    if half == 4:
+        return _median_of_nine([padded[i : i + values.size] for i in range(9)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
     return np.asarray(np.median(windows, axis=1), dtype=np.float64)
 

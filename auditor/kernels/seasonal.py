@@ -122,11 +122,18 @@ def _row_medians(rows: Floats) -> Floats:
 
 
 def _centred_median(values: Floats, period: int) -> Floats:
-    """Compute the running median over one period (an odd number of samples); NaN at the ends, where it would lean."""
+    """Compute the running median over one period; NaN at the ends, where it would lean.
+
+    An even period has no middle sample: the medians of the two windows of one period around a sample are averaged, so
+    that every phase counts once in each (as in the 2 x 12 average of classical decomposition).
+    """
     half = period // 2
-    windows = np.lib.stride_tricks.sliding_window_view(values, 2 * half + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(values, period)
+    medians = _row_medians(np.ascontiguousarray(windows))
+    if period % 2 == 0:
+        medians = (medians[:-1] + medians[1:]) / 2.0
     out = np.full(values.size, np.nan)
-    out[half : values.size - half] = _row_medians(np.ascontiguousarray(windows))
+    out[half : values.size - half] = medians
     return out
 
 

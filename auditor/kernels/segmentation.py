@@ -176,12 +176,16 @@ def _observed(y: npt.ArrayLike, lower: npt.ArrayLike | None, upper: npt.ArrayLik
 
 
 def _season(scaled: Floats, period: int | None, settings: SegmentationParams) -> tuple[Floats, Floats]:
-    """Seasonal contrasts, shape (n, period - 1) or (n, 0), and the series without its first estimate."""
+    """Seasonal contrasts, shape (n, period - 1) or (n, 0), and the series without its first estimate.
+
+    Few cycles cannot tell whether there is a season, and a shift among them hides one: short series get it always, at the
+    price of its coefficients.
+    """
     n = scaled.size
     if period is None or n < period * settings.season_min_cycles:
         return np.zeros((n, 0)), scaled
     model = fit_seasonal(scaled, period)
-    if not model.supported:
+    if not model.supported and n >= settings.short_n:
         return np.zeros((n, 0)), scaled
     phase = np.eye(period)[np.arange(n) % period]
     return phase[:, 1:] - phase[:, :1], model.adjusted

@@ -136,9 +136,7 @@ def synthetic_control(
     units = np.column_stack([y, x[:, used]])
     units = units - units[pre].mean(axis=0)
     effects, errors, weights = _gaps(units, pre, post)
-    prior = float(np.median(errors**2))
-    shrunk = np.sqrt((n_pre * errors**2 + PRIOR_DAYS * prior) / (n_pre + PRIOR_DAYS))
-    statistics = effects / np.maximum(shrunk, 1e-12)
+    statistics = _studentised(effects, errors, n_pre)
     ranked = np.abs(statistics) if alternative == "two-sided" else statistics
     side: Alternative = "greater" if alternative == "two-sided" else alternative
     standing = conformal_rank(float(ranked[0]), ranked[1:], side)
@@ -162,6 +160,12 @@ def synthetic_control(
     )
 
 
+def _studentised(effects: Floats, errors: Floats, n_pre: int) -> Floats:
+    """Effects over their fit errors, shrunk towards the median fit error."""
+    shrunk = np.sqrt((n_pre * errors**2 + PRIOR_DAYS * float(np.median(errors**2))) / (n_pre + PRIOR_DAYS))
+    return np.asarray(effects / np.maximum(shrunk, 1e-12))
+
+
 def _unusable(
     x: Floats, pre: npt.NDArray[np.bool_], post: npt.NDArray[np.bool_], dropped: dict[int, str], max_missing: float
 ) -> dict[int, str]:
@@ -172,6 +176,8 @@ def _unusable(
         holes, train = ~np.isfinite(x[:, j]), int(pre.sum())
         if holes[post].any():
             dropped[j] = f"{int(holes[post].sum())} of {int(post.sum())} window days not observed"
+        elif not (pre & ~holes).any():
+            dropped[j] = "no training day observed"
         elif holes[pre].sum() > max_missing * train:
             dropped[j] = f"{int(holes[pre].sum())} of {train} training days not observed"
         elif np.ptp(x[pre & ~holes, j], axis=0) <= 0.0:

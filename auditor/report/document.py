@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import PurePath
@@ -13,13 +13,22 @@ from auditor.report.words import Words
 from auditor.texts.message import Message
 
 if TYPE_CHECKING:
+    from auditor.report.history import Past
+    from auditor.verdict.model import Choice, Verdict
     from auditor.walk import Audit
 
 #: Version of the document's form; the first number changes when a reader of the old form would fail.
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
-def as_json(audit: "Audit", *, language: str = "en", command: str = "", generated: str | None = None) -> dict[str, Any]:
+def as_json(
+    audit: "Audit",
+    *,
+    language: str = "en",
+    command: str = "",
+    generated: str | None = None,
+    history: "Sequence[Past]" = (),
+) -> dict[str, Any]:
     """Return the audit as plain JSON values: no NaN, floats to 12 significant digits, dates in ISO 8601.
 
     Sentences are given twice: written out, and as key and values, so that a program need not parse prose.
@@ -65,6 +74,21 @@ def as_json(audit: "Audit", *, language: str = "en", command: str = "", generate
             ],
             "would_settle": [words.say(m) for m in verdict.would_settle],
             "provisional": verdict.provisional,
+            "tier": verdict.tier,
+            "domain": verdict.domain,
+            "domain_words": words.say(verdict.domain_words),
+            "basis": dict(verdict.basis),
+            "lattice": [_choice(c, words) for c in verdict.lattice],
+            "without_source": [
+                {"without": o.source, "hypothesis": o.hypothesis, "leading": o.leading, "log10_lr": o.log10_lr}
+                for o in verdict.without_source
+            ],
+            "wanted": [
+                {"kind": m.kind, "words": words.say(m.words), "expected_log10_lr": m.expected} for m in verdict.wanted
+            ],
+            "detectable": _detectable(verdict, words),
+            "posterior": {h.value: verdict.posterior[h] for h in Hypothesis if h in verdict.posterior},
+            "posterior_words": words.say(verdict.posterior_words),
         },
         "claims": [
             {
@@ -99,8 +123,13 @@ def as_json(audit: "Audit", *, language: str = "en", command: str = "", generate
             for s in audit.sources
         ],
         "notes": [{"code": n.code, "text": n.text, "where": n.where, "count": n.count} for n in audit.notes],
-        "calibration": {"provisional": verdict.provisional, "words": words.say(verdict.calibration)},
+        "calibration": {
+            "provisional": verdict.provisional,
+            "words": words.say(verdict.calibration),
+            "error_rates": dict(verdict.error_rates),
+        },
         "software": dict(audit.software),
+        "history": [past.plain() for past in history],
     }
     result: dict[str, Any] = plain(document)
     return result
@@ -139,12 +168,38 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def _choice(c: "Choice", words: Words) -> dict[str, Any]:
+    return {
+        "choice": words.say(c.choice),
+        "kind": c.kind,
+        "hypothesis": c.hypothesis,
+        "leading": c.leading,
+        "log10_lr": c.log10_lr,
+        "inflated": c.inflated,
+    }
+
+
+def _detectable(verdict: "Verdict", words: Words) -> dict[str, Any] | None:
+    found = verdict.detectable
+    if found is None:
+        return None
+    return {
+        "tier": found.tier,
+        "established": found.established,
+        "days": found.days,
+        "least": found.least,
+        "largest": found.largest,
+        "power": found.power,
+        "words": words.say(found.words),
+    }
+
+
 def _finding(f: Finding, words: Words) -> dict[str, Any]:
     return {
         "rule": f.rule,
         "version": f.version,
         "name": f.name,
-        "title": words.title(f.rule, f.name),
+        "title": words.title(f.rule, f.name, f.title),
         "family": f.family,
         "subject": f.subject,
         "window": {"start": f.window.start, "end": f.window.end} if f.window else None,
@@ -182,7 +237,7 @@ def _silent(n: NotApplicable, words: Words) -> dict[str, Any]:
         "rule": n.rule,
         "version": n.version,
         "name": n.name,
-        "title": words.title(n.rule, n.name),
+        "title": words.title(n.rule, n.name, n.title),
         "family": n.family,
         "reason": words.say(n.reason),
         "message": n.reason,

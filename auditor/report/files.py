@@ -2,20 +2,27 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.errors import UsageError
+from auditor.report.card import as_card
 from auditor.report.document import as_json, dumps
-from auditor.report.html import as_html
+from auditor.report.history import earlier
+from auditor.report.html import render
 from auditor.report.markdown import as_markdown
+from auditor.report.pdf import as_pdf
+from auditor.report.render import View
 from auditor.report.tables import csvs
+from auditor.report.words import Words
 
 if TYPE_CHECKING:
     from auditor.walk import Audit
 
-FORMATS = ("html", "json", "md", "csv")
+#: Forms that a report can take, and those that it takes unless others are asked for.
+FORMATS = ("html", "json", "md", "csv", "card", "pdf")
+USUAL = ("html", "json", "md", "csv")
 
 _OURS = re.compile(r"(series|verdict|claims|events|(chart|finding)-[A-Za-z0-9-]+)\.csv")
 
@@ -23,15 +30,16 @@ _OURS = re.compile(r"(series|verdict|claims|events|(chart|finding)-[A-Za-z0-9-]+
 def write(
     audit: "Audit",
     out: Path,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = USUAL,
     *,
     language: str = "en",
     command: str = "",
     generated: str | None = None,
+    interactive: bool = False,
 ) -> list[Path]:
-    """Write ``index.html``, ``audit.json``, ``report.md`` and ``data/*.csv``, as far as asked for.
+    """Write ``index.html``, ``audit.json``, ``report.md``, ``data/*.csv``, ``card.png`` and ``report.pdf``, as far as asked for.
 
-    All is rendered before the first byte is written; each file is written beside its place and then moved there.
+    Where the folder holds an earlier audit of the same question that differs, the new report lists it as history. All is rendered before the first byte is written; each file is written beside its place and then moved there.
     Tables that an earlier report left in ``data/`` and that this one does not have are removed; nothing else is.
 
     Parameters
@@ -39,8 +47,8 @@ def write(
     audit : Audit
     out : Path
         The folder; made where it is missing.
-    formats : sequence of {'html', 'json', 'md', 'csv'}
-    language, command, generated
+    formats : sequence of {'html', 'json', 'md', 'csv', 'card', 'pdf'}
+    language, command, generated, interactive
         As for :func:`auditor.report.as_html`.
 
     Returns
@@ -58,17 +66,26 @@ def write(
         raise UsageError(
             f"the report has no format {', '.join(unknown) or '(none)'}", hint=f"choose of {', '.join(FORMATS)}"
         )
-    texts: dict[str, str] = {}
+    said: dict[str, Any] = {"language": language, "command": command, "generated": generated}
+    document = as_json(audit, **said)
+    past = earlier(out, document)
+    document["history"] = [entry.plain() for entry in past]
+    texts: dict[str, str | bytes] = {}
+    view = View(audit, Words(language), command, generated, history=past)
     if "html" in formats:
-        texts["index.html"] = as_html(audit, language=language, command=command, generated=generated)
+        texts["index.html"] = render(view, interactive=interactive)
     if "json" in formats:
-        texts["audit.json"] = dumps(as_json(audit, language=language, command=command, generated=generated))
+        texts["audit.json"] = dumps(document)
     if "md" in formats:
-        texts["report.md"] = as_markdown(audit, language=language, command=command, generated=generated)
+        texts["report.md"] = as_markdown(audit, history=past, **said)
     if "csv" in formats:
-        texts |= {f"data/{name}": text for name, text in csvs(audit, language=language).items()}
+        texts |= {f"data/{name}": text for name, text in csvs(audit, language=language, view=view).items()}
+    if "card" in formats:
+        texts["card.png"] = as_card(audit, language=language)
+    if "pdf" in formats:
+        texts["report.pdf"] = as_pdf(render(view))
     try:
-        _put(out, texts)
+        put(out, texts)
         if "csv" in formats:
             for stale in (out / "data").iterdir():
                 if _OURS.fullmatch(stale.name) and f"data/{stale.name}" not in texts:
@@ -82,7 +99,7 @@ def write(
     return [out / name for name in texts]
 
 
-def _put(out: Path, texts: dict[str, str]) -> None:
+def put(out: Path, texts: Mapping[str, str | bytes]) -> None:
     """Write all files beside their places, then move each into its place."""
     ready: list[tuple[Path, Path]] = []
     try:
@@ -92,7 +109,7 @@ def _put(out: Path, texts: dict[str, str]) -> None:
             temporary = place.with_name(f".{place.name}.{os.getpid()}.part")
             ready.append((temporary, place))
             with temporary.open("wb") as file:
-                file.write(text.encode("utf-8"))
+                file.write(text if isinstance(text, bytes) else text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
         for temporary, place in ready:

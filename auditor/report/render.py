@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from auditor.report.charts.base import Chart
+    from auditor.report.history import Past
     from auditor.walk import Audit
 
 #: Rows of a finding's figures shown in the page; the rest is in its CSV.
@@ -26,7 +27,7 @@ MOST_ROWS = 45
 #: The visual scale ends here; a likelihood ratio beyond is drawn at the edge.
 SCALE_END = 3.5
 
-_DATE = re.compile(r"\b(\d{4}-\d{2}-\d{2})\b")
+_DATE = re.compile(r"\b(\d{4}-\d{2}-\d{2})\b|(\d{4}年\d{1,2}月\d{1,2}日)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class View:
     command: str = ""
     generated: str | None = None
     draw: bool = True
+    history: "tuple[Past, ...]" = ()
 
     @cached_property
     def title(self) -> str:
@@ -155,6 +157,19 @@ class View:
         return any(left.leading != verdict.leading for left in verdict.fragility)
 
     @property
+    def lattice_words(self) -> str:
+        """Say how many other choices lead to the same answer, and whether any names inflation."""
+        asked = [c for c in self.audit.verdict.lattice if c.hypothesis]
+        same = sum(c.hypothesis == self.audit.verdict.hypothesis for c in asked)
+        return self.words.t("lattice.same", same=same, all=len(asked))
+
+    @property
+    def judged(self) -> Sequence[str]:
+        """Rules whose weight here is a judgement, because their ratio could not be measured."""
+        basis = self.audit.verdict.basis
+        return sorted({rule.split("/")[0] for rule, kind in basis.items() if kind != "measured"})
+
+    @property
     def absent_ids(self) -> Sequence[str]:
         """Ids asked for that the record does not hold."""
         return [i for i in self.audit.case.subject if i not in self.audit.scene.subject.parts]
@@ -223,7 +238,7 @@ def environment(language: str, form: Literal["html", "markdown"]) -> "Environmen
 
     def whole(text: str) -> Markup:
         """Keep each date on one line."""
-        return Markup(_DATE.sub(r'<span class="nb">\1</span>', str(escape(clean(text)))))  # noqa: S704 - escaped here
+        return Markup(_DATE.sub(r'<span class="nb">\g<0></span>', str(escape(clean(text)))))  # noqa: S704 - escaped here
 
     def say(message: Message | None) -> str:
         return whole(words.say(message)) if form == "html" else words.say(message)

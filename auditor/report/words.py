@@ -55,12 +55,12 @@ class Words:
         values = "; ".join(f"{k}: {plain(v)}" for k, v in message.values.items())
         return clean(f"{message.key} ({values})" if values else message.key)
 
-    def title(self, rule: str, name: str) -> str:
-        """Return the title of a rule, or its short name as words."""
+    def title(self, rule: str, name: str, own: str = "") -> str:
+        """Return the title of a rule in this language, the one it brought along, or its short name as words."""
         key = f"{rule}.title"
-        return (
-            clean(self.catalogue.text(key)) if self.catalogue.has(key) else clean(name.replace("_", " ").capitalize())
-        )
+        if self.catalogue.has(key):
+            return clean(self.catalogue.text(key))
+        return clean(own) or clean(name.replace("_", " ").capitalize())
 
     def about(self, rule: str, part: str) -> str:
         """Return one text about a rule (``question``, ``measures``, ``error_rates``); '' where there is none."""
@@ -70,6 +70,11 @@ class Words:
     def entries(self, rule: str, part: str) -> Sequence[str]:
         """Return a list about a rule (``alternatives``, ``misleads``); empty where there is none."""
         return [clean(entry) for entry in self.catalogue.entries(f"{rule}.{part}")]
+
+    def answer(self, hypothesis: str) -> str:
+        """Return the name of an explanation, or that the evidence is insufficient."""
+        key = f"hypothesis.{hypothesis}.name"
+        return self.t(key) if self.catalogue.has(f"report.{key}") else self.t("verdict.insufficient")
 
     def number(self, value: Any, unit: str = "") -> str:
         """Write a value of a table: dates as dates, large numbers as quantities, small ones to four digits."""
@@ -129,6 +134,10 @@ class Words:
         if abs(log10_lr) < NEGLIGIBLE:
             return self.t("lr.same")
         return self.t("lr.more" if log10_lr > 0 else "lr.less", times=_ratio(log10_lr))
+
+    def times_plain(self, log10_lr: float) -> str:
+        """Write a log10 likelihood ratio as a bare factor."""
+        return _ratio(log10_lr)
 
     def factor(self, log10_lr: float) -> str:
         """Write a log10 likelihood ratio in one or two words: times 60, divided by 25."""

@@ -81,7 +81,7 @@ class Session:
         for rule in self.rules:
             lack = missing(scene, rule.requires)
             if lack is not None:
-                found[rule.id] = NotApplicable(rule.id, rule.version, rule.name, rule.family, lack)
+                found[rule.id] = NotApplicable(rule.id, rule.version, rule.name, rule.family, lack, rule.title)
                 continue
             checked = self.checked[rule.id]
             answer = self.answers.get(rule.id)
@@ -245,7 +245,10 @@ def _finding(hit: Hit, scene: Scene, limits: Sequence[Message]) -> Finding:
             n_reference=n_reference,
             p=p,
         )
-    told = [Message.literal(text.replace("{", "{{").replace("}", "}}")) for text in rule.falsepositives]
+    told = [
+        Message.literal(text.replace("{", "{{").replace("}", "}}"), text_key=f"{rule.id}.falsepositives", text_entry=i)
+        for i, text in enumerate(rule.falsepositives)
+    ]
     if rule.status == "experimental":
         told.append(Message.of("rulebook.limit_experimental"))
     figures = {k: float(v) for k, v in shown.items() if isinstance(v, int | float) and not isinstance(v, bool)}
@@ -256,7 +259,7 @@ def _finding(hit: Hit, scene: Scene, limits: Sequence[Message]) -> Finding:
         family=rule.family,
         subject=_named(hit, scene, own),
         window=Window(hit.start, hit.end),
-        statement=Message.literal(rule.message, **shown),
+        statement=Message.literal(rule.message, **{**shown, "text_key": f"{rule.id}.message"}),
         statistic=statistic,
         variant="" if hit.bears else "elsewhere",
         severity=rule.level if hit.bears else Severity.INFO,
@@ -266,6 +269,7 @@ def _finding(hit: Hit, scene: Scene, limits: Sequence[Message]) -> Finding:
         figures=MappingProxyType(figures),
         weighs=bool(weights),
         log10_lr=MappingProxyType(weights),
+        title=rule.title,
     )
 
 

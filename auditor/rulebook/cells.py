@@ -1,6 +1,6 @@
 """The large tables a rule reads (one row per published cell or statement), loaded in slices to bound memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditor.detectors.base import Scene
-from auditor.observations import REMAINDER_NAMES, TOTAL_NAMES, Frequency, Status
+from auditor.observations import REMAINDER_NAMES, TOTAL_NAMES, Frequency, Observations, Source, Status, alike
 from auditor.panel import Table
 from auditor.rulebook.engine import append
-from auditor.rulebook.roles import meaning
+from auditor.rulebook.roles import meaning, period_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +52,15 @@ def shifted(values: Floats, by: int) -> Floats:
         else:
             moved[:by] = values[-by:]
     return moved
+
+
+def further(scene: Scene) -> "Iterator[tuple[Table, str]]":
+    """Yield the tables of all other metrics, and of other spacings, with the period they sum over ('' is the question's own)."""
+    own = scene.panel.frequency
+    for panel in (scene.panel, *scene.panel.beside):
+        for table in panel.tables.values():
+            if panel is not scene.panel or table.metric != scene.table.metric:
+                yield table, period_of(table.metric, panel.frequency, own)
 
 
 def cells_of(table: Table) -> pd.DataFrame:
@@ -151,15 +160,16 @@ def _neighbour(values: Floats, rows: npt.NDArray[Any], columns: npt.NDArray[Any]
 def load_observations(con: "duckdb.DuckDBPyConnection", scene: Scene) -> None:
     """Load the published rows as they came, before several statements of one cell became one."""
     panel = scene.panel
-    raw = panel.observations.frame if panel.observations is not None else _no_rows()
-    names = [str(s.name) for s in panel.sources]
+    raw = _as_published(panel.observations) if panel.observations is not None else _no_rows()
     texts = [c for c in ("entity", "metric", "as_of", "unit", "source", "snapshot", "dimension") if c in raw]
     coded = {c: _category(raw[c]) for c in texts}
+    keys = [coded[c] for c in ("entity", "metric", "source", "dimension") if c in coded]
+    coded["source"] = sources_of(raw, panel.sources)
     numbers = {c: raw[c].to_numpy(dtype=np.float64, copy=False) for c in ("value", "low", "high") if c in raw}
     status = raw["status"].to_numpy(dtype=np.int8) if "status" in raw else None
     dates = raw["date"].to_numpy()
     stamps = _moments(coded["as_of"]) if "as_of" in coded else None
-    repeated = _repeated(dates, [coded[c] for c in ("entity", "metric", "source", "dimension") if c in coded])
+    repeated = _repeated(dates, keys)
     for first in range(0, max(1, len(raw)), SLICE):
         part = slice(first, first + SLICE)
         frame: dict[str, Any] = {
@@ -183,10 +193,34 @@ def load_observations(con: "duckdb.DuckDBPyConnection", scene: Scene) -> None:
             high="high" if "high" in numbers else "NULL::DOUBLE",
             status="status" if status is not None else "'observed'",
             moment="moment" if stamps is not None else "NULL::TIMESTAMP",
-            source="source" if "source" in coded else _literal(names[0] if names else ""),
+            source="source",
             **{c: c if c in coded else "''" for c in ("as_of", "unit", "snapshot", "dimension")},
         )
     )
+
+
+def _as_published(observations: Observations) -> pd.DataFrame:
+    """Return all rows: those left out because another row states the same figure come first, so that the later row still wins."""
+    if observations.repeats is None or not len(observations.repeats):
+        return observations.frame
+    parts = [(observations, observations.repeats), (observations, observations.frame)]
+    columns = sorted({str(c) for _, f in parts for c in f.columns} - {"date", "entity", "metric", "value"})
+    return pd.concat(alike(parts, columns), ignore_index=True)
+
+
+def sources_of(frame: pd.DataFrame, cards: "Sequence[Source]") -> "pd.Categorical[Any]":
+    """Name of the source of every row: stated in the row, known by the checksum of its file, or the only one there is."""
+    if "source" in frame:
+        return _category(frame["source"])
+    names = list(dict.fromkeys(card.name for card in cards))
+    if "snapshot" not in frame or len(names) < 2:
+        return pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int8), pd.Index([names[0] if names else ""]))
+    known = {card.sha256: card.name for card in cards if card.sha256}
+    snapshots = _category(frame["snapshot"])
+    named = [known.get(str(c), str(c)[:12]) for c in snapshots.categories]
+    index = pd.Index(list(dict.fromkeys(named)))
+    target = np.append(index.get_indexer(pd.Index(named)), -1)
+    return pd.Categorical.from_codes(target[snapshots.codes], index)
 
 
 def _repeated(dates: npt.NDArray[Any], parts: list[pd.Categorical]) -> npt.NDArray[np.bool_]:

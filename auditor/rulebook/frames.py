@@ -10,8 +10,8 @@ import pandas as pd
 from auditor.detectors.base import Scene
 from auditor.observations import Status
 from auditor.panel import Panel
-from auditor.rulebook.cells import cells_of, shifted
-from auditor.rulebook.roles import meaning
+from auditor.rulebook.cells import cells_of, further, shifted
+from auditor.rulebook.roles import meaning, period_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,10 +64,11 @@ def _median_change(values: Floats, by: int) -> tuple[Floats, npt.NDArray[np.int3
 
 def _of_roles(scene: Scene, pick: Callable[[str], bool]) -> pd.DataFrame:
     parts = []
-    for table in scene.panel.tables.values():
+    own = period_of(scene.table.metric, scene.panel.frequency, scene.panel.frequency)
+    for table, period in ((scene.table, own), *further(scene)):
         said = meaning(table.metric)
         if pick(said.role):
-            parts.append(cells_of(table).assign(metric=table.metric, role=said.role, period=said.period))
+            parts.append(cells_of(table).assign(metric=table.metric, role=said.role, period=period))
     if parts:
         return pd.concat(parts, ignore_index=True)
     empty = np.empty(0, dtype=np.float64)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: The views a rule may read; their columns are in ``docs/writing-rules.md``.
 VIEWS = (
     *("observations", "daily", "measures", "totals", "ranks", "shares", "apps", "prices", "events", "revisions"),
-    *("sources", "subject", "subject_ids", "question", "claims"),
+    *("viewpoints", "sources", "subject", "subject_ids", "question", "claims"),
 )
 
 #: Longest SQL text of a rule.

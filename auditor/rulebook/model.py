@@ -28,6 +28,8 @@ class Requires:
         Spacings the rule is written for; empty is any.
     days, entities, sources : int
         Least number of published periods, of entities, and of sources of the metric in question.
+    viewpoints : int
+        Least number of sources and of other spacings (a weekly table beside a daily one) that state the metric in question.
     metric_roles : tuple of str
         Roles that the metric in question may have; empty is any.
     roles : tuple of str
@@ -42,6 +44,7 @@ class Requires:
     days: int = 1
     entities: int = 1
     sources: int = 1
+    viewpoints: int = 1
     metric_roles: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     any_role: tuple[str, ...] = ()

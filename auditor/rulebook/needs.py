@@ -3,8 +3,10 @@
 import numpy as np
 
 from auditor.detectors.base import Scene
+from auditor.rulebook.cells import further
 from auditor.rulebook.model import Requires
 from auditor.rulebook.roles import meaning
+from auditor.rulebook.spacings import viewpoints
 from auditor.texts.message import Message
 
 
@@ -33,11 +35,11 @@ def _record(scene: Scene, needs: Requires) -> Message | None:
     raw = scene.panel.observations
     frame = raw.frame if raw is not None else None
     if needs.sources > 1:
-        names: set[str] = set()
-        if frame is not None and "source" in frame:
-            names = {str(s) for s in frame.loc[frame["metric"] == scene.table.metric, "source"].unique()}
-        if len(names) < needs.sources:
-            return _say("sources", found=max(1, len(names)), wanted=needs.sources)
+        found = viewpoints(scene, spacings=False)
+        if found < needs.sources:
+            return _say("sources", found=found, wanted=needs.sources)
+    if needs.viewpoints > 1 and viewpoints(scene) < needs.viewpoints:
+        return _say("viewpoints", wanted=needs.viewpoints)
     if needs.as_of or needs.vintages:
         moments = int(frame["as_of"].replace("", None).nunique()) if frame is not None and "as_of" in frame else 0
         if not moments:
@@ -51,14 +53,13 @@ def _others(scene: Scene, needs: Requires) -> Message | None:
     """Check further metrics, for the subject where the rule asks for that."""
     held: set[str] = set()
     periods: set[str] = set()
-    for table in scene.panel.tables.values():
-        if table.metric == scene.table.metric:
-            continue
+    for table, period in further(scene):
         if needs.of_subject and not any(part in table.index for part in scene.subject.parts):
             continue
-        said = meaning(table.metric)
-        held.add(said.role)
-        periods.add(said.period)
+        periods.add(period)
+        # Figures of another spacing answer no rule that reads the question's own periods.
+        if table.dates.freq == scene.table.dates.freq:
+            held.add(meaning(table.metric).role)
     whose = "of_subject" if needs.of_subject else "of_any"
     lacking = [r for r in needs.roles if r not in held]
     if lacking:

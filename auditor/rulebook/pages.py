@@ -82,6 +82,8 @@ def needs(requires: Requires) -> list[str]:
         told.append(f"at least {requires.days} published periods")
     if requires.entities > 1:
         told.append(f"at least {requires.entities} entities")
+    if requires.viewpoints > 1:
+        told.append(f"at least {requires.viewpoints} viewpoints of the metric: sources, or figures of another spacing")
     if requires.sources > 1:
         told.append(f"at least {requires.sources} sources of the metric")
     whose = " of the subject" if requires.of_subject else ""

@@ -48,6 +48,7 @@ def rule_model() -> "type[BaseModel]":
         days: int = Field(1, ge=1)
         entities: int = Field(1, ge=1)
         sources: int = Field(1, ge=1)
+        viewpoints: int = Field(1, ge=1)
         metric_roles: list[Role] = []
         roles: list[Role] = []
         any_role: list[Role] = []
@@ -109,6 +110,7 @@ def rule_model() -> "type[BaseModel]":
         as_of: str = ""
         source: str = "test"
         dimension: str = ""
+        frequency: Spacing | Literal[""] = ""
 
     class TestModel(BaseModel):
         model_config = strict

@@ -5,17 +5,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.case import Case, Claim, Event, EventKind
 from auditor.detectors.base import Scene
 from auditor.errors import AuditError
 from auditor.findings import NotApplicable
-from auditor.observations import Frequency, Observations, Source, Status
+from auditor.observations import Frequency, Observations, Source, Status, concatenate
 from auditor.panel import Panel
 from auditor.rulebook.book import Hit, Rulebook
 from auditor.rulebook.model import RuleFile, Test
 from auditor.texts.catalogue import catalogue
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REPEATED = re.compile(r"(.+)x(\d+)")
 _ABSENT = {"-", "", "null", "none"}
@@ -101,8 +104,10 @@ def scene_of(case: Test) -> Scene:
     for column in ("low", "high"):
         frame[column] = frame[column].astype("float64") if column in frame else math.nan
     frame["date"] = frame["date"].astype("datetime64[us]")
-    names = sorted({str(s) for s in frame["source"]})
-    panel = Panel.of(Observations(frame, frequency, tuple(Source(n) for n in names)))
+    stated = frame.pop("frequency").fillna("").astype(str) if "frequency" in frame else pd.Series("", index=frame.index)
+    spacing = stated.where(stated != "", frequency.value)
+    held = [Frequency(name) for name in sorted(set(spacing))]
+    panel = Panel.of(concatenate([_observed(frame[spacing == one.value], one) for one in held]))
     table = panel.table(case.metric)
     whole = f"{table.dates[0]:%Y-%m-%dT%H:%M}:{table.dates[-1]:%Y-%m-%dT%H:%M}"
     asked = Case(
@@ -118,6 +123,11 @@ def scene_of(case: Test) -> Scene:
         ),
     )
     return resolve(panel, asked)
+
+
+def _observed(frame: "pd.DataFrame", frequency: Frequency) -> Observations:
+    names = sorted({str(s) for s in frame["source"]})
+    return Observations(frame.reset_index(drop=True), frequency, tuple(Source(n) for n in names))
 
 
 def _expanded(written: Iterable[Any]) -> Iterable[float | None]:

@@ -11,11 +11,12 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from auditor.errors import InputError, Where
-from auditor.observations import Frequency, Observations, Source
+from auditor.errors import ErrorList, InputError, Where
+from auditor.observations import Frequency, Note, Observations, Source
 from auditor.sources.tabular.card import read_card
 from auditor.sources.tabular.headers import Weeks
 from auditor.sources.tabular.options import DateOrder, Options
@@ -155,6 +156,7 @@ def read(
     difference: bool | None = None,
     retrieved_at: str | None = None,
     encoding: str | None = None,
+    prefer: str = "",
 ) -> Observations:
     """Read a file of published figures.
 
@@ -166,6 +168,9 @@ def read(
         Name of the source for citations; default is that of the card beside the file, else the file's name.
     metric, entity, frequency, absent, date_order, decimal, columns, tz, year, week_label, date, difference, retrieved_at, encoding
         Statements about the file, so that nothing is guessed: see :class:`auditor.sources.tabular.options.Options`.
+    prefer : str, optional
+        The metric in question. A file that cannot be read as a whole is read for this metric alone, if that is possible in one
+        way only, and a note says so.
 
     Returns
     -------
@@ -211,7 +216,20 @@ def read(
             simulated=base.simulated,
         )
 
-    return _dispatch(content, options, source_card)
+    if not prefer or metric:
+        return _dispatch(content, options, source_card)
+    try:
+        return _dispatch(content, options, source_card)
+    except (InputError, ErrorList) as error:
+        try:
+            alone = _dispatch(content, replace(options, metric=prefer), source_card)
+        except (InputError, ErrorList):
+            raise error from None
+        if not any(m == prefer for m in alone.frame["metric"].unique()):
+            raise
+        first = error.errors[0] if isinstance(error, ErrorList) else error
+        text = f"only the figures of {prefer!r} were read: {first.what}"
+        return alone.noted([Note("metric_alone", text, str(first.where) or content.file)])
 
 
 def _dispatch(content: Content, options: Options, card: Callable[[str], Source]) -> Observations:

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from auditor.texts.formats import FORMATS, plain
-from auditor.texts.message import LITERAL, Message
+from auditor.texts.message import ENTRY, LITERAL, SOURCE, Message
 
-LANGUAGES = ("en",)
+#: Languages in which a report can be written, by their BCP 47 primary tag. What a translation lacks is said in English.
+LANGUAGES = ("en", "zh")
 
 
 class _Writer(string.Formatter):
@@ -40,7 +41,7 @@ class _Writer(string.Formatter):
             return str(self.texts[f"{format_spec}.{value}"])
         if isinstance(value, str) and "." in format_spec:
             return value
-        return plain(value) if not format_spec else format(value, format_spec)
+        return plain(value, self.language) if not format_spec else format(value, format_spec)
 
 
 #: A count and the plural noun it belongs to, with up to two words in between.
@@ -86,12 +87,20 @@ class Catalogue:
         KeyError
             When the catalogue lacks the key, or the message lacks a value: a defect of the program, not of the input.
         """
-        template = message.values["template"] if message.key == LITERAL else self.texts[message.key]
+        template = self._translated(message) if message.key == LITERAL else self.texts[message.key]
         if not isinstance(template, str):
             raise KeyError(message.key)
         if self.language == "en":
             template = singular(template, message.values)
         return _Writer(self.language, self.texts).vformat(template.strip(), (), message.values)
+
+    def _translated(self, message: Message) -> Any:
+        """Return the template that a message carries, or its translation where the catalogue has one."""
+        place, number = str(message.values.get(SOURCE, "")), message.values.get(ENTRY)
+        found = self.texts.get(place)
+        if isinstance(number, int) and isinstance(found, list):
+            found = found[number] if number < len(found) else None
+        return found if isinstance(found, str) else message.values["template"]
 
     def text(self, key: str, **values: Any) -> str:
         """Return the text of a key."""
@@ -109,9 +118,9 @@ class Catalogue:
 
 @cache
 def catalogue(language: str = "en") -> Catalogue:
-    """Load the texts of a language."""
+    """Load the texts of a language, over the English ones."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    texts: dict[str, Any] = {}
+    texts: dict[str, Any] = {} if language == "en" else dict(catalogue("en").texts)
     folder = resources.files("auditor.texts") / language
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".yaml"):

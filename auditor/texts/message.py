@@ -8,6 +8,9 @@ from typing import Any
 #: Key of a message that carries its own template.
 LITERAL = "literal"
 
+#: Values of such a message that say where a translation of its template may be found: key and number in a list.
+SOURCE, ENTRY = "text_key", "text_entry"
+
 
 @dataclass(frozen=True)
 class Message:

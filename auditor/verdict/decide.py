@@ -1,19 +1,19 @@
-"""Combines weighed findings into a verdict over all explanations.
-
-Inside a family the log ratios are averaged, because its tests look at the same aspect of the same series and repeat each
-other; across families they are added. Multiplying eight tests correlated at 0.6 exceeds a ratio of 100 on 8.9 % of organic
-days, where an honest ratio may do so on 1 % (measured on simulated days before this was written, not by a command here).
-"""
+"""Combines weighed findings into a verdict over all explanations; :mod:`auditor.verdict.combine` says how they are added."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from auditor.detectors.base import Scene
 from auditor.findings import Family, Finding, Hypothesis, NotApplicable
 from auditor.texts.message import Message
+from auditor.verdict.combine import MOST, Weights, combined, contributions, tier_of
+from auditor.verdict.detectable import detectable
+from auditor.verdict.domain import Domain, domain_of
 from auditor.verdict.model import LeaveOut, Score, Strength, Verdict
-from auditor.verdict.wanted import would_settle
-from auditor.verdict.weigh import ReferenceTable, reference_table
+from auditor.verdict.priors import posterior
+from auditor.verdict.table import ReferenceTable, reference_table
+from auditor.verdict.wanted import wanted
 from auditor.window import elevation
 
 #: An explanation is named from a ratio of 10 on, against organic growth and against the best rival.
@@ -22,8 +22,8 @@ THRESHOLD = 1.0
 #: Below a ratio of 2 nothing leads.
 NO_SUPPORT = 0.30103
 
-#: While the bands are provisional no combined ratio above 1,000 is reported.
-PROVISIONAL_CAP = 3.0
+#: No combined ratio above 1,000 is reported.
+PROVISIONAL_CAP = MOST
 
 #: What the other families must still give the leading explanation when its strongest family is left out (a ratio of 1.5).
 WITHOUT_STRONGEST = 0.176
@@ -34,7 +34,8 @@ WITHOUT_STRONGEST = 0.176
 SMALLEST_RISE = 1.25
 
 #: While the bands are provisional, so many families must each speak for `inflated` (a ratio above 1.25) before it is named. With two,
-#: 4 of 1,460 windows around surges of the reference panel were named; each was a free model with a level top.
+#: 4 of 1,460 windows around surges of the reference panel were named; each was a free model with a level top. Where ratios are
+#: measured, a threshold that was measured too takes its place (:attr:`auditor.verdict.table.Tier.inflated_from`).
 FAMILIES_FOR_INFLATED, SPEAKS_FOR = 3, 0.1
 
 #: Variant of a finding that rests on a dated event with a source of its own, beside the series. Where such a finding carries
@@ -46,41 +47,70 @@ DOCUMENTED = "documented"
 MAY_STAND_ALONE = frozenset({Hypothesis.DATA_ERROR})
 
 
+@dataclass(frozen=True, eq=False)
+class _Weighing:
+    """What the weights come to: shared by the steps below."""
+
+    scene: Scene
+    findings: Sequence[Finding]
+    table: ReferenceTable
+    tier: int
+    domain: Domain
+    families: Weights
+
+    def sum(self, without: Family | None = None) -> dict[Hypothesis, float]:
+        kept = {f: w for f, w in self.families.items() if f is not without}
+        return combined(kept, self.table, tier=self.tier, domain=self.domain)
+
+
 def decide(
     scene: Scene,
     findings: Sequence[Finding],
     not_applicable: Sequence[NotApplicable] = (),
     table: ReferenceTable | None = None,
+    *,
+    domain: Domain | None = None,
+    priors: Mapping[Hypothesis, float] | None = None,
 ) -> Verdict:
     """Weigh all explanations against each other.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Weighed by :func:`auditor.verdict.weigh.weigh` with the same table.
+    table : ReferenceTable, optional
+        Default: the one shipped.
+    domain : Domain, optional
+        Default: found from the metric and frequency; ``rebuilt`` where the table was made from this panel's own windows.
+    priors : mapping of Hypothesis to float, optional
+        The user's prior probabilities (:func:`auditor.verdict.priors.parse`); they give a posterior and change nothing else.
 
     Returns
     -------
     Verdict
         ``insufficient`` when no explanation is at least 10 times better supported than every other (organic included),
-        when the window holds days younger than the settled age, or when one family of tests alone carries it.
+        when the window holds days younger than the settled age (save for a data error that the record itself shows), or when
+        one family of tests alone carries it.
     """
     chosen = table or reference_table()
-    families = _families(findings)
-    combined = _combine(families)
-    ranked = sorted(combined, key=lambda h: -combined[h])
-    leading = ranked[0]
-    lead = combined[leading] - combined[ranked[1]]
+    place = domain or domain_of(scene)
+    tier = tier_of(findings, chosen)
+    families = contributions(findings, chosen, tier=tier, domain=place)
+    weighing = _Weighing(scene, findings, chosen, tier, place, families)
+    sums = weighing.sum()
+    ranked = sorted(sums, key=lambda h: -sums[h])
+    leading, rival = ranked[0], ranked[1]
+    lead = sums[leading] - sums[rival]
     scores = {
         h: Score(
             hypothesis=h,
-            log10_lr=round(combined[h], 6),
-            against_best_rival=round(combined[h] - max(v for k, v in combined.items() if k is not h), 6),
+            log10_lr=round(sums[h], 6),
+            against_best_rival=round(sums[h] - max(v for k, v in sums.items() if k is not h), 6),
             by_family=MappingProxyType({f: round(w[h], 6) for f, w in families.items() if h in w}),
         )
         for h in Hypothesis
     }
-    fragility = tuple(_without(families, family) for family in families)
-    reasons = _reasons(scene, findings, families, leading, lead, ranked[1])
-    if chosen.provisional and leading is Hypothesis.INFLATED and not reasons:
-        speaking = sum(w.get(leading, 0.0) > SPEAKS_FOR for w in families.values())
-        if speaking < FAMILIES_FOR_INFLATED:
-            reasons = (Message.of("verdict.reasons.few_families", n=speaking, needed=FAMILIES_FOR_INFLATED),)
+    reasons = _reasons(weighing, leading, lead, rival)
     sufficient = not reasons
     strength = Strength.of(lead) if sufficient else Strength.NONE
     hypothesis = leading.value if sufficient else "insufficient"
@@ -89,12 +119,13 @@ def decide(
         subject=scene.subject.name,
         start=scene.span.start,
         end=scene.span.end,
-        strength=strength.value,
-        lr=10 ** min(lead, PROVISIONAL_CAP),
-        rival=ranked[1].value,
+        strength=strength.value.replace(" ", "_"),
+        lr=10 ** min(lead, MOST),
+        rival=rival.value,
         leading=leading.value,
     )
-    kind = "provisional" if chosen.provisional else "measured"
+    missing = wanted(scene, leading, rival, findings, not_applicable, chosen)
+    after = posterior(priors, sums) if priors else MappingProxyType({})
     return Verdict(
         hypothesis=hypothesis,
         leading=leading,
@@ -102,66 +133,69 @@ def decide(
         words=words,
         reasons=reasons,
         scores=MappingProxyType(scores),
-        fragility=fragility,
-        would_settle=would_settle(scene, leading, findings, not_applicable),
+        fragility=tuple(_without(weighing, family) for family in families),
+        would_settle=tuple(w.words for w in missing),
         provisional=chosen.provisional,
-        calibration=Message.of(f"verdict.calibration.{kind}", version=chosen.version),
+        calibration=_calibration(chosen, tier),
+        tier=tier,
+        domain=place.value,
+        domain_words=None
+        if chosen.provisional
+        else Message.of(
+            f"verdict.domain.{place.value}", metric=scene.table.metric, frequency=scene.panel.frequency.value
+        ),
+        basis=MappingProxyType(_basis(findings, chosen)),
+        error_rates=MappingProxyType(dict(chosen.tier(tier).errors)),
+        detectable=detectable(scene, chosen, tier=tier, domain=place),
+        wanted=missing,
+        posterior=after,
+        posterior_words=_posterior_words(after),
     )
 
 
-def _families(findings: Sequence[Finding]) -> dict[Family, dict[Hypothesis, float]]:
-    """Average of the log ratios of the findings of each family; a rule with several findings counts once, by its largest."""
-    by_rule: dict[tuple[Family, str], Finding] = {}
+def _calibration(table: ReferenceTable, tier: int) -> Message:
+    if table.provisional:
+        return Message.of("verdict.calibration.provisional", version=table.version)
+    errors = table.tier(tier).errors
+    known = {k: errors.get(k) for k in ("false_count", "false_total", "false_high", "power", "cllr")}
+    if any(v is None for v in known.values()):
+        return Message.of("verdict.calibration.measured", version=table.version)
+    return Message.of("verdict.calibration.measured_rates", version=table.version, tier=tier, **known)
+
+
+def _basis(findings: Sequence[Finding], table: ReferenceTable) -> dict[str, str]:
+    """Say of each finding that weighs whether its ratios are measurements or judgements."""
+    out = {}
     for finding in findings:
         if finding.weighs and finding.log10_lr:
-            key = (finding.family, finding.rule)
-            held = by_rule.get(key)
-            if held is None or _size(finding) > _size(held):
-                by_rule[key] = finding
-    grouped: dict[Family, list[Finding]] = {}
-    for (family, _), finding in sorted(by_rule.items(), key=lambda item: (item[0][0].value, item[0][1])):
-        grouped.setdefault(family, []).append(finding)
-    return {
-        family: {
-            h: sum(f.log10_lr.get(h, 0.0) for f in group) / len(group)
-            for h in Hypothesis
-            if h is not Hypothesis.ORGANIC
-        }
-        for family, group in grouped.items()
-    }
+            kinds = {table.measured(finding.rule, finding.variant, h) for h in finding.log10_lr}
+            name = f"{finding.rule}/{finding.variant}" if finding.variant else finding.rule
+            out[name] = "mixed" if len(kinds) > 1 else "measured" if True in kinds else "judged"
+    return dict(sorted(out.items()))
 
 
-def _size(finding: Finding) -> float:
-    return max((abs(v) for v in finding.log10_lr.values()), default=0.0)
+def _posterior_words(after: Mapping[Hypothesis, float]) -> Message | None:
+    if not after:
+        return None
+    best = max(after, key=lambda h: after[h])
+    return Message.of(
+        "verdict.posterior", best=best.value, probability=after[best], inflated=after[Hypothesis.INFLATED]
+    )
 
 
-def _combine(families: Mapping[Family, Mapping[Hypothesis, float]]) -> dict[Hypothesis, float]:
-    """Sum over families, capped; organic is the zero against which all others are measured."""
-    total = dict.fromkeys(Hypothesis, 0.0)
-    for weights in families.values():
-        for hypothesis, weight in weights.items():
-            total[hypothesis] += weight
-    return {h: max(min(v, PROVISIONAL_CAP), -PROVISIONAL_CAP) for h, v in total.items()}
+def _without(weighing: _Weighing, left_out: Family) -> LeaveOut:
+    sums = weighing.sum(without=left_out)
+    leading = max(sums, key=lambda h: sums[h])
+    rival = max(v for h, v in sums.items() if h is not leading)
+    return LeaveOut(family=left_out, leading=leading, log10_lr=round(sums[leading] - rival, 6))
 
 
-def _without(families: Mapping[Family, Mapping[Hypothesis, float]], left_out: Family) -> LeaveOut:
-    combined = _combine({f: w for f, w in families.items() if f is not left_out})
-    leading = max(combined, key=lambda h: combined[h])
-    rival = max(v for h, v in combined.items() if h is not leading)
-    return LeaveOut(family=left_out, leading=leading, log10_lr=round(combined[leading] - rival, 6))
-
-
-def _reasons(
-    scene: Scene,
-    findings: Sequence[Finding],
-    families: Mapping[Family, Mapping[Hypothesis, float]],
-    leading: Hypothesis,
-    lead: float,
-    rival: Hypothesis,
-) -> tuple[Message, ...]:
+def _reasons(weighing: _Weighing, leading: Hypothesis, lead: float, rival: Hypothesis) -> tuple[Message, ...]:
     """Why the findings do not suffice to name an explanation; empty when they do."""
+    scene, families = weighing.scene, weighing.families
     reasons = []
-    if any(f.rule == "AUD171" and f.variant == "unsettled" for f in findings):
+    unsettled = any(f.rule == "AUD171" and f.variant == "unsettled" for f in weighing.findings)
+    if unsettled and not _record_carries(weighing, leading):
         reasons.append(Message.of("verdict.reasons.unsettled"))
     rise = elevation(scene)
     if rise is not None and rise < SMALLEST_RISE and leading is not Hypothesis.DATA_ERROR:
@@ -172,11 +206,46 @@ def _reasons(
         key = "no_lead" if lead < NO_SUPPORT else "close"
         reasons.append(Message.of(f"verdict.reasons.{key}", leading=leading.value, rival=rival.value, lr=10**lead))
     elif leading not in MAY_STAND_ALONE | {Hypothesis.ORGANIC}:
-        strongest = max(families, key=lambda f: families[f].get(leading, 0.0))
-        rest = _combine({f: w for f, w in families.items() if f is not strongest})
-        second_record = any(
-            f.family is strongest and f.variant == DOCUMENTED and f.log10_lr.get(leading, 0.0) > 0 for f in findings
-        )
-        if rest[leading] < (0.0 if second_record and leading is Hypothesis.INCENTIVISED else WITHOUT_STRONGEST):
-            reasons.append(Message.of("verdict.reasons.one_family", family=strongest.value, leading=leading.value))
+        alone = _alone(weighing, leading)
+        if alone is not None:
+            reasons.append(Message.of("verdict.reasons.one_family", family=alone.value, leading=leading.value))
+    if leading is Hypothesis.INFLATED and not reasons:
+        reasons.extend(_restraint(weighing, lead))
     return tuple(reasons)
+
+
+def _record_carries(weighing: _Weighing, leading: Hypothesis) -> bool:
+    """Whether a data error leads because of what the record itself shows.
+
+    Figures that can still change are no ground for an explanation of conduct. That they are not complete is itself an error of the
+    record, and shows only while they are young.
+    """
+    error = Hypothesis.DATA_ERROR
+    record = weighing.families.get(Family.RECORD, {}).get(error, 0.0)
+    others = [w.get(error, 0.0) for f, w in weighing.families.items() if f is not Family.RECORD]
+    return leading is error and record > max((0.0, *others))
+
+
+def _alone(weighing: _Weighing, leading: Hypothesis) -> Family | None:
+    """Return the family that alone carries the leading explanation, if one does."""
+    strongest = max(weighing.families, key=lambda f: weighing.families[f].get(leading, 0.0))
+    rest = weighing.sum(without=strongest)[leading]
+    second_record = any(
+        f.family is strongest and f.variant == DOCUMENTED and f.log10_lr.get(leading, 0.0) > 0
+        for f in weighing.findings
+    )
+    needed = 0.0 if second_record and leading is Hypothesis.INCENTIVISED else WITHOUT_STRONGEST
+    return strongest if rest < needed else None
+
+
+def _restraint(weighing: _Weighing, lead: float) -> list[Message]:
+    """Say what more is asked before traffic made to move the number is named."""
+    if weighing.table.provisional:
+        speaking = sum(w.get(Hypothesis.INFLATED, 0.0) > SPEAKS_FOR for w in weighing.families.values())
+        if speaking < FAMILIES_FOR_INFLATED:
+            return [Message.of("verdict.reasons.few_families", n=speaking, needed=FAMILIES_FOR_INFLATED)]
+        return []
+    needed = weighing.table.tier(weighing.tier).inflated_from
+    if lead < needed:
+        return [Message.of("verdict.reasons.below_measured", lr=10**lead, needed=10**needed, tier=weighing.tier)]
+    return []

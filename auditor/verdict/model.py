@@ -1,8 +1,10 @@
 """The verdict: how much more probable the findings are under one explanation than under another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 from auditor.findings import Family, Hypothesis
 from auditor.texts.message import Message
@@ -68,6 +70,90 @@ class LeaveOut:
 
 
 @dataclass(frozen=True)
+class SourceOut:
+    """The verdict of the same question asked without one source; ``hypothesis`` is '' where it could not be asked."""
+
+    source: str
+    hypothesis: str
+    leading: Hypothesis | None
+    log10_lr: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the verdict would be under another reasonable choice of the analyst.
+
+    Attributes
+    ----------
+    choice : Message
+        What was chosen otherwise.
+    kind : str
+        ``window``, ``donors`` or ``baseline``.
+    hypothesis : str
+        The verdict under it, ``insufficient`` included; '' where the question could not be asked so.
+    leading : Hypothesis or None
+    log10_lr : float
+        Lead over the best rival.
+    inflated : float
+        log10 ratio of ``inflated`` against organic growth.
+    """
+
+    choice: Message
+    kind: str
+    hypothesis: str
+    leading: Hypothesis | None
+    log10_lr: float
+    inflated: float
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """How small an inflation of this kind of subject would still be found at this tier of knowledge.
+
+    Attributes
+    ----------
+    tier : int
+    established : bool
+        Whether the subject had a level before the window.
+    days : int
+        Length of the calibrated injections nearest to the window's.
+    least : float or None
+        Smallest share added (0.4 is +40 %) that was called ``inflated`` in 80 % of injections; None: not even the largest tried.
+    largest : float
+        Largest share that was tried.
+    power : float or None
+        Share of injections of +100 % that were called.
+    words : Message
+    """
+
+    tier: int
+    established: bool
+    days: int
+    least: float | None
+    largest: float
+    power: float | None
+    words: Message
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A kind of data that is missing, and how much it can be expected to tell.
+
+    Attributes
+    ----------
+    kind : str
+    words : Message
+    expected : float or None
+        Expected log10 ratio in favour of the truth between the leading explanation and its best rival, by the tests that these data
+        would let run; None where that was not measured.
+    """
+
+    kind: str
+    words: Message
+    expected: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Explanations side by side, and what may be said of them.
 
@@ -89,6 +175,28 @@ class Verdict:
         Missing data that could change the answer, most informative first.
     provisional : bool
         True until measured likelihood ratios replace the documented provisional bands.
+    calibration : Message
+        What the weights rest on.
+    tier : int
+        Tier of knowledge: 1 totals only, 2 with composition, 3 with independent sources.
+    domain : str
+        ``native`` (figures of the kind that was calibrated), ``foreign`` (shrunk and capped) or ``rebuilt``.
+    domain_words : Message or None
+        What that means here.
+    basis : mapping of str to str
+        ``rule`` or ``rule/variant`` to ``measured``, ``judged`` or ``mixed``, of the findings that weigh.
+    error_rates : mapping of str to number
+        Error rates of the tier, out of sample (``false_accusation``, ``power``, ``cllr``); empty while provisional.
+    detectable : Detectable or None
+    wanted : tuple of Wanted
+        ``would_settle`` with what each kind of data is expected to tell.
+    posterior : mapping of Hypothesis to float
+        Probability of each explanation under prior probabilities that the user stated; empty where none were.
+    posterior_words : Message or None
+    without_source : tuple of SourceOut
+        Filled by :func:`auditor.verdict.fragility.without_sources`, where there are several sources.
+    lattice : tuple of Choice
+        Filled by :func:`auditor.verdict.lattice.lattice`.
     """
 
     hypothesis: str
@@ -101,6 +209,17 @@ class Verdict:
     would_settle: tuple[Message, ...]
     provisional: bool
     calibration: Message
+    tier: int = 1
+    domain: str = "native"
+    domain_words: Message | None = None
+    basis: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    error_rates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    detectable: Detectable | None = None
+    wanted: tuple[Wanted, ...] = ()
+    posterior: Mapping[Hypothesis, float] = field(default_factory=lambda: MappingProxyType({}))
+    posterior_words: Message | None = None
+    without_source: tuple[SourceOut, ...] = ()
+    lattice: tuple[Choice, ...] = ()
 
     @property
     def sufficient(self) -> bool:

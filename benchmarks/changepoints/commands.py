@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from auditor.kernels.alternatives import change_dates
+from auditor.kernels.noise import Whitener
 from auditor.kernels.segmentation import segment
 from auditor.kernels.synthetic import synthetic_control
 from benchmarks.changepoints.datasets import Annotated
 from benchmarks.changepoints.scoring import covering_score, f1_score
-from benchmarks.changepoints.simulate import peers, usage
+from benchmarks.changepoints.simulate import INNOVATION_SD, peers, usage
 
 Floats = npt.NDArray[np.float64]
 Method = Callable[[Annotated], Sequence[int]]
@@ -36,9 +38,16 @@ def ruptures_pelt(series: Annotated) -> Sequence[int]:
     return [int(i) for i in fitted.predict(pen=3.0 * float(np.var(y)) * np.log(y.size))[:-1]]
 
 
+def alternative(name: str) -> Method:
+    """Return one of the selectable alternatives on the raw scale."""
+    return lambda series: change_dates(series.values, name, period=series.period)
+
+
 METHODS: dict[str, Method] = {
     "no change anywhere": no_change,
     "ruptures Pelt l2, 3 var ln n": ruptures_pelt,
+    "--changepoint ruptures-kernelcpd": alternative("ruptures-kernelcpd"),
+    "--changepoint ruptures-pelt": alternative("ruptures-pelt"),
     "auditor.kernels.segment": ours,
 }
 
@@ -94,7 +103,10 @@ def print_hits(repeats: int, lengths: Sequence[int] = (30, 90, 365)) -> None:
     """Print hit rates at phi = .5, and how often a clean launch ramp stays whole."""
     print(f"\nHits, % of {repeats} series; phi = .5, innovations of sd 0.1 on the log scale, weekdays")
     print("step: twice the level; spike: 3 times for 7 days, both dates or an episode; hit: within 2 days")
-    print(f"{'n':>4s} {'innovations':12s} {'step':>6s} {'spike':>6s} {'ramp without a break':>21s}")
+    print(
+        "ceiling: power at 5 % of the test that knows date, phi, sigma and weekdays' form (generalised least squares)"
+    )
+    print(f"{'n':>4s} {'innovations':12s} {'step':>6s} {'spike':>6s} {'ramp without a break':>21s} {'ceilings':>14s}")
     for n in lengths:
         for heavy in (False, True):
             rates = []
@@ -106,7 +118,30 @@ def print_hits(repeats: int, lengths: Sequence[int] = (30, 90, 365)) -> None:
                     hits += _hit(shape, truth.changes, truth.values)
                 rates.append(100 * hits / repeats)
             label = "t(3)" if heavy else "normal"
-            print(f"{n:4d} {label:12s} {rates[0]:6.1f} {rates[1]:6.1f} {rates[2]:21.1f}", flush=True)
+            print(
+                f"{n:4d} {label:12s} {rates[0]:6.1f} {rates[1]:6.1f} {rates[2]:21.1f}"
+                f" {100 * oracle_power(n, 'step'):7.1f}{100 * oracle_power(n, 'spike'):7.1f}",
+                flush=True,
+            )
+
+
+def oracle_power(n: int, shape: str, phi: float = 0.5, level: float = 0.05) -> float:
+    """Power of the two-sided generalised-least-squares test of a shape at known dates in noise of known phi and sigma.
+
+    Level and weekdays are estimated. Normal innovations; no test that has to find the dates or the noise can exceed it.
+    """
+    from scipy.stats import norm
+
+    middle = n // 2
+    box = np.zeros(n)
+    box[middle : n if shape == "step" else middle + 7] = np.log(2.0 if shape == "step" else 3.0)
+    design = np.eye(7)[np.arange(n) % 7]
+    whiten = Whitener.of(np.arange(n, dtype=np.float64), phi).apply
+    z, rows = whiten(box), whiten(design)
+    left = z - rows @ np.linalg.lstsq(rows, z, rcond=None)[0]
+    shift = float(np.linalg.norm(left)) / INNOVATION_SD
+    critical = float(norm.isf(level / 2.0))
+    return float(norm.sf(critical - shift) + norm.cdf(-critical - shift))
 
 
 def _hit(shape: str, changes: tuple[int, ...], values: Floats) -> bool:
@@ -135,14 +170,27 @@ def print_synthetic(repeats: int) -> None:
         print(f"{days:11d} {100 * alarms / repeats:13.1f} {100 * hits / repeats:14.1f}", flush=True)
 
 
-def print_cost() -> None:
-    """Print processor time per series."""
-    print("\nCost: median processor time of a series with weekdays, a step and AR(.5) noise")
-    for n in (41, 365, 730, 1461):
-        spent = []
+def print_cost() -> float:
+    """Print processor time per series and its growth; return the milliseconds at 730 days."""
+    print(
+        "\nCost: processor time of the full model of one series with weekdays, a step and AR(.5) noise, 9 series each"
+    )
+    print("bars: 20 ms at 730 days; growth no faster than n log n, so the last column should not rise above 1")
+    print(f"{'days':>5s} {'median ms':>10s} {'smallest':>9s} {'elapsed ms':>11s} {'/ (n ln n), 90 days = 1':>24s}")
+    first, at_730 = 0.0, 0.0
+    segment(usage(np.random.default_rng(0), 90, 0.5).values)
+    for n in (90, 180, 365, 730, 1461, 3650):
+        spent, elapsed = [], []
         for seed in range(9):
             values = usage(np.random.default_rng([n, seed]), n, 0.5, shape="step").values
-            began = time.process_time()
+            began, clock = time.process_time(), time.perf_counter()
             segment(values)
             spent.append(time.process_time() - began)
-        print(f"{n:5d} days {1000 * float(np.median(spent)):7.1f} ms")
+            elapsed.append(time.perf_counter() - clock)
+        middle = 1000 * float(np.median(spent))
+        rate = middle / (n * np.log(n))
+        first = first or rate
+        at_730 = middle if n == 730 else at_730
+        clock_ms = 1000 * float(np.median(elapsed))
+        print(f"{n:5d} {middle:10.1f} {1000 * min(spent):9.1f} {clock_ms:11.1f} {rate / first:24.2f}", flush=True)
+    return at_730

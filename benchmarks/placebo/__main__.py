@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 import auditor
 from auditor.case import Case
@@ -41,22 +42,37 @@ def print_rates(panel: Panel, wanted: int, seed: int) -> None:
     """Print, per detector, how often it ran and how often its p-value was small."""
     table = panel.table()
     ran: collections.Counter[str] = collections.Counter()
-    values: dict[str, list[float]] = collections.defaultdict(list)
+    values: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
     for column, rows in windows(table, wanted, seed):
         span = Window(table.dates[rows.start].to_pydatetime(), table.dates[rows.stop - 1].to_pydatetime())
         scene = resolve(panel, Case(subject=(table.entities[column],), window=span))
         for module in DETECTORS:
             findings = [o for o in module.detect(scene) if isinstance(o, Finding)]
             ran[module.RULE.id] += bool(findings)
-            stated = [f.statistic.p for f in findings if f.statistic is not None and f.statistic.p is not None]
+            stated = [f.statistic for f in findings if f.statistic is not None and f.statistic.p is not None]
             if stated:
-                values[module.RULE.id].append(min(stated))
-    print(f"{wanted} random windows, seed {seed}")
-    print(f"{'test':<30} {'ran':>5} {'with p':>7} {'p <= .01':>9} {'p <= .05':>9}")
+                least = min(stated, key=lambda statistic: statistic.p or 0.0)
+                values[module.RULE.id].append((least.p or 0.0, float(least.n_reference >= 99)))
+    print(f"{wanted} random windows, seed {seed}; p <= level: share, 95 % interval (Wilson) and count")
+    print(
+        "can reach: windows whose references suffice for p <= .01 at all; bars: 0.5 to 2 % at .01, at most 7 % at .05"
+    )
+    print(f"{'test':<30} {'ran':>4} {'with p':>6} {'can reach':>9} {'p <= .01':>22} {'of those':>22} {'p <= .05':>23}")
     for module in DETECTORS:
-        p = np.array(values[module.RULE.id])
-        shares = f"{(p <= 0.01).mean():>9.1%} {(p <= 0.05).mean():>9.1%}" if p.size else f"{'-':>9} {'-':>9}"
-        print(f"{module.RULE.id + ' ' + module.RULE.name:<30} {ran[module.RULE.id]:>5} {p.size:>7} {shares}")
+        pairs = np.array(values[module.RULE.id]).reshape(-1, 2)
+        p, able = pairs[:, 0], pairs[:, 1] > 0
+        cells = f"{able.sum():>9} {_share(p <= 0.01):>22} {_share(p[able] <= 0.01):>22} {_share(p <= 0.05):>23}"
+        print(f"{module.RULE.id + ' ' + module.RULE.name:<30} {ran[module.RULE.id]:>4} {p.size:>6} {cells}")
+
+
+def _share(flags: npt.NDArray[np.bool_]) -> str:
+    """Share with its interval and count, or a dash where nothing was tried."""
+    n, k = flags.size, int(flags.sum())
+    if not n:
+        return "-"
+    z2 = 1.96**2
+    centre, half = (k + z2 / 2) / (n + z2), 1.96 * np.sqrt(k * (n - k) / n + z2 / 4) / (n + z2)
+    return f"{k / n:.1%} ({max(0.0, centre - half):.1%}-{centre + half:.1%}) {k}"
 
 
 def print_panel(table: Table) -> None:

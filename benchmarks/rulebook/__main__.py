@@ -1,14 +1,17 @@
 """Prints the table of seeded corruptions and the cost: ``python -m benchmarks.rulebook --data RANKING.csv``.
 
-Without ``--data`` a simulated ranking is spoilt.
+Without ``--data`` a simulated ranking is spoilt. ``--hits FOLDER...`` prints instead every hit on the tables of some folders, each
+with the reason it is accepted for.
 """
 
 import argparse
 from pathlib import Path
 
 from auditor import rulebook
-from benchmarks.rulebook import power, speed
+from benchmarks.rulebook import hits, power, speed
 from benchmarks.rulebook.corruptions import CLASSES
+
+ACCEPTED = Path(__file__).parents[2] / "tests" / "rulebook" / "accepted.yaml"
 
 
 def main() -> None:
@@ -18,8 +21,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260403)
     parser.add_argument("--rules", nargs="*", help="only these rules")
     parser.add_argument("--speed", type=int, default=0, metavar="N", help="also time all rules on N observations")
+    parser.add_argument(
+        "--hits", type=Path, nargs="+", metavar="FOLDER", help="print every hit on the tables of these folders"
+    )
+    parser.add_argument("--accepted", type=Path, default=ACCEPTED, help="hits looked at and accepted, with --hits")
     given = parser.parse_args()
     book = rulebook.load()
+    if given.hits:
+        for line in hits.report(book, given.hits, hits.accepted(given.accepted)):
+            print(line, flush=True)
+        return
     base = power.published(given.data) if given.data else power.simulated()
     chosen = [c for c in CLASSES if not given.rules or c.rule in given.rules]
     print(f"{len(base.dates)} days, {len(base.names)} entities, {given.placements} placements, seed {given.seed}")

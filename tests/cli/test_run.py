@@ -154,7 +154,11 @@ def test_a_suppressed_finding_stays_visible_loses_its_weight_and_is_counted(insi
             2,
             "both given",
         ),
-        (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--format", "pdf,html"], 2, "unknown form pdf"),
+        (
+            ["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--format", "docx,html"],
+            2,
+            "unknown form docx",
+        ),
         (["run", "FIGURES", "--subject", "stepfun/step-3.5-flash:free", "--metric", "stars"], 2, "does not occur"),
         (["run", "archive:openrouter", "--subject", "x", "--archive", "nowhere"], 4, "no archive"),
         (["runn"], 2, "Did you mean 'run'"),

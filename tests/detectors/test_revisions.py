@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.detectors.revisions import detect
-from auditor.findings import Finding, NotApplicable, Severity
+from auditor.findings import Finding, Hypothesis, NotApplicable, Severity
 from auditor.observations import Frequency, Observations, Source, Status
 from auditor.panel import Panel
 from auditor.sources.files import read as read_file
 from auditor.texts.catalogue import catalogue
+from auditor.verdict.weigh import judged_table, weigh
 from tests.build import scene
 from tests.detectors.two_metrics import only
 
@@ -74,6 +75,29 @@ def test_a_change_seen_late_but_not_known_to_have_come_late_is_not_flagged_late(
     found = finding(reading(0.1), reading(20.0, {("s", 1): 1.0005}))
     assert flags(found) == ()
     assert found.variant == "ordinary"
+
+
+def test_a_figure_counts_as_corrected_where_late_counting_cannot_explain_it():
+    def variant(lag: float, factor: float) -> str:
+        return str(finding(reading(0.1), reading(lag, {("s", 1): factor})).variant)
+
+    # Within three days: what late records did on record stays ordinary counting, however it is flagged.
+    assert [variant(1.0, f) for f in (1.00001, 1.003, 1.058, 1.099)] == ["ordinary", "flagged", "flagged", "flagged"]
+    assert [variant(1.0, f) for f in (1.11, 0.97, 0.995)] == ["corrected", "corrected", "flagged"]
+    assert [variant(6.0, f) for f in (1.058, 1.021, 1.019, 0.9)] == ["corrected", "corrected", "flagged", "corrected"]
+    found = finding(reading(0.1), reading(6.0, {("s", 1): 1.5, ("s", 2): 1.2}))
+    assert found.figures["corrected_steps"] == 2
+    assert "2 restatements" in " ".join(catalogue().write(m) for m in found.limits)
+
+
+def test_small_restatements_upward_carry_next_to_nothing_and_corrections_support_an_error_of_the_record():
+    def weight(*readings: pd.DataFrame) -> float:
+        return weigh(finding(*readings), judged_table()).log10_lr.get(Hypothesis.DATA_ERROR, 0.0)
+
+    assert abs(weight(reading(0.1), reading(1.0, {("s", 1): 1.00001}))) <= 0.1
+    assert abs(weight(reading(0.1), reading(1.0, {("s", 1): 1.058}))) <= 0.1
+    # Nine other entities, none of them corrected: a ratio of ten at most, whatever the band says.
+    assert weight(reading(0.1), reading(6.0, {("s", 1): 1.5})) == pytest.approx(1.0)
 
 
 def test_outside_the_window_nothing_is_held_against_the_subject():

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.case import Case
+from auditor.detectors import unit_jumps
 from auditor.detectors.base import Scene
 from auditor.detectors.scale_jump import detect
 from auditor.findings import Finding, NotApplicable, Window
@@ -160,7 +161,7 @@ def test_panels_of_one_entity_and_of_few_days() -> None:
     one = market(n=1)
     one[20] *= 1000
     found = finding(scene(panel(one), "m0", 20, 20))
-    assert found.variant == "single"
+    assert found.variant == "unit"
     assert "AUD172.limit_few_entities" in [limit.key for limit in found.limits]
     (short,) = detect(scene(panel(market(days=2)), "m0", 0, 1))
     assert isinstance(short, NotApplicable)
@@ -174,6 +175,84 @@ def test_zeros_gaps_and_constants_are_survived() -> None:
     values[30] = np.nan
     for subject in ("m8", "m9", "m0"):
         assert finding(scene(panel(values), subject, 15, 20)).variant == "none"
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-3, 1e6, 1e-6, 100.0, 0.01, 60.0, 1 / 60])
+@pytest.mark.parametrize("last", [20, 22, 41])
+def test_one_series_in_another_unit_is_found_whether_or_not_it_returns(factor: float, last: int) -> None:
+    values = market(noise=0.2) * 1e6
+    values[20 : last + 1, 3] = np.round(values[20 : last + 1, 3] * factor)
+    found = finding(scene(panel(values), "m3", 20, 20))
+    assert (found.variant, found.figures["row"]) == ("unit", 20.0)
+    assert found.figures["factor"] == pytest.approx(factor)
+    assert found.figures["periods"] == last - 19
+    assert found.statement.key == ("AUD172.unit" if last < 41 else "AUD172.unit_stays")
+    assert finding(scene(panel(values), "m4", 20, 20)).variant == "none"
+    assert finding(scene(panel(values), "m3", 10, 15)).variant == "none"
+
+
+def test_a_unit_that_lasts_into_the_window_is_found_from_where_it_began() -> None:
+    values = market() * 1e6
+    values[20:30, 3] *= 1000
+    assert finding(scene(panel(values), "m3", 24, 25)).figures["row"] == 20.0
+
+
+def test_a_week_published_as_a_day_is_weak_evidence_and_only_where_it_returns() -> None:
+    values = market(weekend=1.0) * 1e6
+    values[20, 3] *= 7
+    found = finding(scene(panel(values), "m3", 20, 20))
+    assert found.variant == "single"
+    assert found.figures["factor"] == pytest.approx(7.0)
+    values[20:, 3] = values[19, 3] * 7
+    assert finding(scene(panel(values), "m3", 20, 20)).variant == "none"
+
+
+def test_counts_made_small_by_the_unit_are_known_to_half_of_one() -> None:
+    # 1,500 a day in thousands is published as 2: a factor of 750 by its digits.
+    values = np.round(market() / 1e6 * 1500)
+    values[20, 0] = np.round(values[20, 0] / 1000)
+    assert finding(scene(panel(values), "m0", 20, 20)).variant == "unit"
+
+
+def test_ids_that_take_over_from_each_other_are_no_unit() -> None:
+    values = market(noise=0.1) * 1e6
+    values[20:, 3] = np.nan
+    values[:20, 4] = np.nan
+    values[20:, 4] /= 100
+    at, dates = panel(values), panel(values).table().dates
+    window = Window(dates[15].to_pydatetime(), dates[25].to_pydatetime())
+    assert finding(resolve(at, Case(subject=("m3", "m4"), window=window))).variant == "none"
+
+
+def test_a_launch_and_a_collapse_are_no_units() -> None:
+    launch = market(noise=0.2) * 1e6
+    launch[:18, 3] = np.nan
+    launch[18:22, 3] *= [1e-4, 1e-3, 0.05, 0.4]
+    assert finding(scene(panel(launch), "m3", 18, 24)).variant == "none"
+    fall = market(noise=0.2) * 1e6
+    fall[20:, 3] *= np.exp(-0.5 * np.arange(22))
+    assert finding(scene(panel(fall), "m3", 20, 30)).variant == "none"
+
+
+@pytest.mark.shared
+def test_units_in_real_series_are_found_and_no_real_day_is_called_one(shared: Path) -> None:
+    at = real(shared / "openrouter" / "rankings_daily_2025-12-01_2026-07-05.csv")
+    values = at.table().values
+    rng = np.random.default_rng(4)
+    assert not any(unit_jumps.find(column, slice(0, len(column))) for column in values.T)
+    found = tried = 0
+    for _ in range(400):
+        column = values[:, rng.integers(values.shape[1])].copy()
+        row = int(rng.integers(15, len(column) - 1))
+        if np.isfinite(column[row - 14 : row]).sum() < 7 or not np.isfinite(column[row]):
+            continue
+        last = row + 1 if rng.random() < 0.5 else len(column)
+        column[row:last] *= 1000.0 if rng.random() < 0.5 else 0.001
+        tried += 1
+        hit = unit_jumps.find(column, slice(row, row + 1))
+        found += hit is not None and hit.first == row
+    assert tried > 80
+    assert found / tried >= 0.95
 
 
 @settings(max_examples=15, deadline=None)

@@ -80,8 +80,9 @@ def test_half_flat_traffic_without_noise_is_one_half() -> None:
     assert found.figures["ratio_peers"] == pytest.approx(0.75)
     # The last weekend has no weekdays after it inside the window: three of the four are used.
     assert found.figures["weekends"] == 3
-    assert (statistic.n_reference, statistic.rank) == (6, 1)
-    assert statistic.p == pytest.approx(1 / 7)
+    # Six peers, each in the window and in the one other stretch of its length.
+    assert (statistic.n_reference, statistic.rank) == (12, 1)
+    assert statistic.p == pytest.approx(1 / 13)
 
 
 @pytest.mark.parametrize("flat", [0.0, 0.4, 1.0])
@@ -128,7 +129,8 @@ def test_gaps_zeros_and_constants_are_survived() -> None:
     full[40, 3] = np.nan
     found, statistic = measured(scene(panel(full)))
     assert found.figures["weekends"] == 2
-    assert statistic.n_reference == 8  # not the placeholders, not the peer with a gap on a Saturday
+    # In the window not the placeholders, not the peer with a gap on a Saturday; that peer counts in the earlier stretch.
+    assert statistic.n_reference == 8 + 9
     assert reason(scene(panel(full), subject="m9")) == "AUD111.few_weekends"
 
 

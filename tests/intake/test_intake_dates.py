@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.errors import AuditError, InputError
@@ -183,6 +183,7 @@ def test_year_rolls_over_inside_the_file() -> None:
         column(["5/20", "5/19"], "label", year=2025)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(12)))
 def test_order_of_rows_does_not_matter(order: list[int]) -> None:
     from auditor.panel import Panel

@@ -44,7 +44,7 @@ TWO = [("2026-08-19", "a", 10.0), ("2026-08-20", "a", 20.0)]
         (b"date,model,tokens\n2026-08-19,a,10\n2026-08-20,a,20\nSource: the dashboard\n", {"trailer"}),
         (b"date,model,tokens,,\n2026-08-19,a,10,,\n2026-08-20,a,20,,\n", set()),
         (b'date,model,tokens,notes\n2026-08-19,a,10,"two\nlines"\n2026-08-20,a,20,\n', {"ignored_columns"}),
-        (b"date,model,rank,tokens,share\n2026-08-19,a,1,10,0.5\n2026-08-20,a,1,20,0.6\n", {"ignored_columns"}),
+        (b"date,model,rank,tokens,share\n2026-08-19,a,1,10,0.5\n2026-08-20,a,1,20,0.6\n", {"printed"}),
         (b"date,model,tokens\n2026-08-19,a,10\n2026-08-20,a,20\n2026-08-20,a,20\n", {"duplicate"}),
         (b"date,model,tokens\n2026-08-19,a,10\n2026-08-20,a,20\n2026-08-21,a,N/A\n", {"blank"}),
         (b"| date | model | tokens |\n|---|---|---|\n| 2026-08-19 | a | 10 |\n| 2026-08-20 | a | 20 |\n", set()),

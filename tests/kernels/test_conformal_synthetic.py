@@ -127,3 +127,17 @@ def test_too_little_to_compare_is_named() -> None:
         synthetic_control(panel[:, 0], panel[:-1, 1:], (13, 20))
     with pytest.raises(UsageError, match="window"):
         synthetic_control(panel[:, 0], panel[:, 1:], (13, 40))
+
+
+def test_a_target_never_seen_before_the_window_is_refused_in_words() -> None:
+    panel = peers(np.random.default_rng(0), 30, 9)
+    panel[:20, 0] = np.nan
+    with pytest.raises(InputError, match="0 training days"):
+        synthetic_control(panel[:, 0], panel[:, 1:], (20, 27))
+
+
+def test_a_donor_without_a_training_day_is_dropped_with_the_reason() -> None:
+    panel = peers(np.random.default_rng(0), 30, 9)
+    panel[:20, 3] = np.nan
+    found = synthetic_control(panel[:, 0], panel[:, 1:], (20, 27), max_missing=1.0)
+    assert found.dropped == {2: "no training day observed"}

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from auditor.kernels.noise import Whitener, clean_innovations, fit_noise
-from auditor.kernels.partition import optimal_partition
+from auditor.kernels.noise import Whitener, clean_innovations, fit_noise, slope_in_phi, t_deviance
+from auditor.kernels.partition import Partition, optimal_partition
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,3 +96,35 @@ def test_cleaning_removes_a_wild_day_and_keeps_a_step() -> None:
     assert sigma == pytest.approx(0.1, rel=0.4)
     assert abs(cleaned[30]) < 0.6
     assert np.median(cleaned[60:]) - np.median(cleaned[:60]) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.25, 0.7])
+def test_the_slope_in_phi_is_that_of_the_deviance(phi: float) -> None:
+    rng = np.random.default_rng(9)
+    times = np.delete(np.arange(300.0), [20, 21, 100])
+    y = rng.standard_normal(times.size).cumsum() * 0.02 + rng.standard_normal(times.size)
+    ones = np.ones((times.size, 1))
+    fit = fit_noise(y, ones, Whitener.of(times, phi), dof=5.0, steps=60)
+    errors = y - ones @ fit.coefficients
+
+    def held(at: float) -> float:
+        whitener = Whitener.of(times, at)
+        return float(t_deviance(whitener.apply(errors), fit.sigma, 5.0).sum()) + whitener.log_jacobian
+
+    slope, bend = slope_in_phi(fit, errors, Whitener.of(times, phi), 5.0)
+    h = 1e-5
+    ahead = (held(phi + h) - held(phi)) / h if phi == 0.0 else (held(phi + h) - held(phi - h)) / (2 * h)
+    assert slope == pytest.approx(ahead, rel=1e-2, abs=0.05)
+    assert bend > 0.0
+
+
+def test_one_programme_serves_several_prices_and_both_kinds() -> None:
+    rng = np.random.default_rng(10)
+    y = rng.standard_normal(400) * 0.3 + np.repeat([0.0, 1.0, -1.0, 0.5], 100)
+    times = np.arange(400.0)
+    whitener = Whitener.of(times, 0.25)
+    kept = Partition(y, times, whitener)
+    for trend, price, least in ((True, 3.0, 30), (False, 3.0, 5), (False, 0.3, 5), (True, 0.5, 12)):
+        fresh = optimal_partition(y, times, whitener, price, min_length=least, trend=trend)
+        assert kept.changes(price, min_length=least, trend=trend) == fresh
+    assert kept.changes(3.0, min_length=5, trend=False)

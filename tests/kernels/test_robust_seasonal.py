@@ -9,6 +9,7 @@ from auditor.kernels.robust import (
     huber_weights,
     long_run_variance,
     mad_scale,
+    median,
     robust_ar1,
     running_median,
 )
@@ -82,3 +83,26 @@ def test_short_series_has_no_profile_and_misuse_is_named() -> None:
     assert not fit_seasonal(np.arange(10.0)).supported
     with pytest.raises(UsageError, match="period of 2"):
         fit_seasonal(np.arange(30.0), period=1)
+
+
+@pytest.mark.parametrize("profile", [[1.0, -1.0], [0.0, 1.0, 0.0, -1.0], [3.0, 0.0, 0.0, -1.0, -1.0, -1.0]])
+def test_an_even_period_leans_to_no_phase(profile: list[float]) -> None:
+    y = np.tile(profile, 12)
+    model = fit_seasonal(y, period=len(profile))
+    assert model.profile == pytest.approx(profile)
+    assert np.ptp(model.adjusted) == pytest.approx(0.0, abs=1e-12)
+    shifted = y + np.repeat([0.0, 5.0], y.size // 2)
+    assert fit_seasonal(shifted, period=len(profile)).profile == pytest.approx(profile)
+
+
+def test_a_median_without_checks_is_the_median() -> None:
+    rng = np.random.default_rng(6)
+    for n in (1, 2, 5, 8, 31):
+        x = rng.integers(0, 4, n).astype(float)
+        assert median(x) == np.median(x)
+
+
+def test_a_running_median_of_nine_is_that_of_sorting() -> None:
+    x = np.random.default_rng(7).integers(0, 9, 200).astype(float)
+    padded = np.concatenate([x[4:0:-1], x, x[-2:-6:-1]])
+    assert running_median(x, 4).tolist() == [float(np.median(padded[i : i + 9])) for i in range(200)]

@@ -239,3 +239,21 @@ def test_steps_and_spikes_are_hit() -> None:
             found = segment(truth.values).breaks
             hits += all(any(abs(index - change) <= 2 for index in found) for change in truth.changes)
         assert hits >= 19
+
+
+@pytest.mark.parametrize(("shape", "least"), [("step", 17), ("spike", 19)])
+def test_a_month_is_enough_for_a_doubling_or_a_threefold_week(shape: str, least: int) -> None:
+    rng = np.random.default_rng(30)
+    hits = 0
+    for k in range(20):
+        truth = usage(rng, 30, 0.5, heavy=bool(k % 2), shape=shape)
+        found = segment(truth.values)
+        dated = all(any(abs(i - at) <= 2 for i in found.breaks) for at in truth.changes)
+        hits += dated or (shape == "spike" and any(abs(e.start - truth.changes[0]) <= 2 for e in found.episodes))
+    assert hits >= least
+
+
+def test_growth_over_a_month_is_a_line_and_not_a_step() -> None:
+    rng = np.random.default_rng(31)
+    alarms = sum(bool(segment(usage(rng, 30, 0.5).values + 1.4 * np.arange(30) / 30).breaks) for _ in range(20))
+    assert alarms <= 3

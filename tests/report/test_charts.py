@@ -126,6 +126,9 @@ _BLANK: dict[str, tuple[str, ...]] = {
     "AUD123": ("date", "subject", "total"),
     "AUD124": ("date", "share", "margin"),
     "AUD131": ("date", "side", "value"),
+    "AUD114": ("entity", "relative_roughness"),
+    "AUD141": ("application", "mean_before", "mean_during", "rise"),
+    "AUD173": ("date", "entity", "old", "new", "relative_change", "lag_days"),
 }
 
 
@@ -161,6 +164,40 @@ def test_the_waterfall_ends_at_the_change_of_the_whole(audit: Audit) -> None:
         ("whole market", 50.0),
     ]
     assert steps[3]["bar_to"] == steps[4]["bar_to"] == 50.0
+
+
+def test_the_applications_are_drawn_from_before_to_during(audit: Audit) -> None:
+    rows = (
+        ("(subject)", None, None, 100.0),
+        ("agent/one", 400.0, 480.0, 80.0),
+        ("agent/two", 600.0, 590.0, -10.0),
+        ("agent/unknown", None, None, 5.0),
+    )
+    chart = chart_of(sample.finding("AUD141", data=Rows(_BLANK["AUD141"], rows)), audit.scene, WORDS, "k")
+    assert chart is not None
+    texts = _texts(chart.plots[0].svg)
+    assert [t for t in texts if t.startswith("agent")] == ["agent/one", "agent/two"]
+    assert {"+100", "+80", "\u221210"} <= set(texts)
+
+
+def test_the_largest_restatements_are_dated_without_overlap(audit: Audit) -> None:
+    changes = [("2031-01-06", 0.05, 0.5), ("2031-01-07", 0.049, 0.6), ("2031-01-08", -0.04, 6.0)]
+    rows = tuple((day, "a", 1.0, 1.0 + change, change, lag) for day, change, lag in changes)
+    chart = chart_of(sample.finding("AUD173", data=Rows(_BLANK["AUD173"], rows)), audit.scene, WORDS, "k")
+    assert chart is not None
+    dated = {t for t in _texts(chart.plots[0].svg) if t.startswith("2031")}
+    assert dated == {"2031-01-06", "2031-01-08"}
+
+
+@pytest.mark.parametrize("own", [0.01, 1.0, 50.0])
+def test_the_strip_shows_every_case_and_names_the_subject(audit: Audit, own: float) -> None:
+    others = [0.5 + 0.05 * i for i in range(30)]
+    rows = Rows(("entity", "relative_roughness"), tuple(("x", v) for v in (own, *others)))
+    chart = chart_of(sample.finding("AUD114", data=rows), audit.scene, WORDS, "k")
+    assert chart is not None
+    dots = next(k for k in _layers(chart, 0) if k["mark"]["type"] == "point")
+    assert len(dots["data"]["values"]) == 30
+    assert any(t.startswith("Simulated model 0") for t in _texts(chart.plots[0].svg))
 
 
 def test_two_findings_on_the_same_figures_share_a_chart(audit: Audit) -> None:

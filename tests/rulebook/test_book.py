@@ -117,7 +117,10 @@ def test_what_is_missing_is_said_in_words(book: Rulebook) -> None:
     words = {o.rule: catalogue().write(o.reason) for o in silent}
     assert words["AUD202"] == "Only 3 periods were published; the rule needs 8."
     assert words["AUD220"] == "No remainder row (`other`) was published, which this rule checks."
-    assert words["AUD270"] == "The metric comes from 1 source; the rule compares 2."
+    assert words["AUD270"] == (
+        "The metric is stated by one source and for one spacing only; the rule compares 2 viewpoints."
+    )
+    assert words["AUD273"] == "The table has 2 entities; the rule needs 8."
     assert words["AUD300"] == "The case has no event of the kind free start or promotion."
 
 

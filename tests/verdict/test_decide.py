@@ -12,7 +12,7 @@ from auditor.texts.catalogue import catalogue
 from auditor.texts.message import Message
 from auditor.verdict.decide import MAY_STAND_ALONE, PROVISIONAL_CAP, decide
 from auditor.verdict.model import Strength
-from auditor.verdict.weigh import Band, Reference, ReferenceTable, reference_table, weigh
+from auditor.verdict.weigh import Band, Reference, ReferenceTable, judged_table, reference_table, weigh
 from tests.build import panel, scene
 
 SCENE = scene(panel({"a": [1.0, 2.0, 3.0], "b": [1.0, 1.0, 1.0]}), "a", "2026-01-06:2026-01-07")
@@ -35,7 +35,7 @@ def finding(rule="X1", family=Family.MARKET, weights=None, variant="", **statist
 
 
 def verdict(*findings):
-    return decide(SCENE, findings)
+    return decide(SCENE, findings, (), judged_table())
 
 
 def test_nothing_found_is_insufficient_not_organic():
@@ -88,7 +88,7 @@ def test_inflated_needs_three_families_while_the_bands_are_provisional():
 def test_where_nothing_rose_there_is_nothing_to_explain():
     level = scene(panel({"a": [2.0] * 20, "b": [1.0] * 20}), "a", "2026-01-15:2026-01-24")
     found = [finding(f"X{f}", f, {"inflated": 1.0}) for f in (Family.RHYTHM, Family.MARKET, Family.LEVEL_SHAPE)]
-    result = decide(level, found)
+    result = decide(level, found, (), judged_table())
     assert result.hypothesis == "insufficient"
     assert "verdict.reasons.no_rise" in [r.key for r in result.reasons]
 
@@ -111,6 +111,22 @@ def test_unsettled_days_are_insufficient_whatever_else_was_found():
     strong = [finding(f"X{f}", f, {"inflated": 1.0}) for f in (Family.RHYTHM, Family.MARKET, Family.LEVEL_SHAPE)]
     assert verdict(*strong).hypothesis == "inflated"
     assert verdict(*strong, finding("AUD171", Family.RECORD, variant="unsettled")).hypothesis == "insufficient"
+
+
+def test_a_data_error_that_the_record_shows_may_be_named_of_unsettled_days():
+    young = finding("AUD171", Family.RECORD, variant="unsettled")
+    shown = finding("AUD177", Family.RECORD, {"data_error": 1.6}, variant="last")
+    assert verdict(shown, young).hypothesis == "data_error"
+    # What other families make of young figures stays unsaid, and so does conduct, however well the record supports it.
+    elsewhere = finding("X1", Family.MARKET, {"data_error": 1.7})
+    assert verdict(elsewhere).hypothesis == "data_error"
+    assert [r.key for r in verdict(elsewhere, young).reasons] == ["verdict.reasons.unsettled"]
+    assert [r.key for r in verdict(shown, elsewhere, young).reasons] == ["verdict.reasons.unsettled"]
+    conduct = [finding(f"X{f}", f, {"inflated": 1.0}) for f in (Family.RECORD, Family.MARKET, Family.LEVEL_SHAPE)]
+    assert verdict(*conduct).hypothesis == "inflated"
+    assert [r.key for r in verdict(*conduct, young).reasons] == ["verdict.reasons.unsettled"]
+    weak = finding("AUD177", Family.RECORD, {"data_error": 0.6}, variant="last")
+    assert verdict(weak, young).hypothesis == "insufficient"
 
 
 def test_organic_is_named_only_when_every_other_explanation_is_ten_times_less_probable():
@@ -193,8 +209,8 @@ def test_a_missing_p_carries_no_weight():
     assert not weigh(finding("P", value=1.0, p=None), TABLE).weighs
 
 
-def test_the_shipped_table_is_provisional_bounded_and_says_why():
-    table = reference_table()
+def test_the_judged_table_is_provisional_bounded_and_says_why():
+    table = judged_table()
     assert table.provisional
     for rule, reference in table.rules.items():
         assert reference.why, rule
@@ -217,3 +233,13 @@ def test_the_shipped_table_is_provisional_bounded_and_says_why():
 )
 def test_the_verbal_scale(log10_lr, word):
     assert Strength.of(log10_lr).value == word
+
+
+def test_the_shipped_table_can_be_read_and_is_bounded():
+    table = reference_table()
+    assert table.version
+    for curve in table.curves.values():
+        assert Hypothesis.ORGANIC not in curve.log10_lr
+        assert all(abs(v) <= PROVISIONAL_CAP for values in curve.log10_lr.values() for v in values)
+    assert table.provisional == (not table.curves)
+    assert all(tier.inflated_from >= 1 for tier in table.tiers.values())

@@ -23,7 +23,19 @@ def chart_of(finding: Finding, scene: Scene, words: Words, key: str) -> Chart | 
 
 
 def _drawers() -> dict[str, Drawer]:
-    from auditor.report.charts import cohort, control, retention, segmentation, share, total, waterfall, weekday
+    from auditor.report.charts import (
+        apps,
+        cohort,
+        control,
+        retention,
+        revisions,
+        segmentation,
+        share,
+        strip,
+        total,
+        waterfall,
+        weekday,
+    )
 
     return {
         "AUD101": segmentation.draw,
@@ -34,4 +46,7 @@ def _drawers() -> dict[str, Drawer]:
         "AUD123": total.draw,
         "AUD124": share.draw,
         "AUD131": retention.draw,
+        "AUD141": apps.draw,
+        "AUD173": revisions.draw,
+        **dict.fromkeys(strip.MEASURES, strip.draw),
     }

@@ -120,6 +120,8 @@ def draw(spec: Spec, key: str, title: str, description: str) -> str:
     head = f'<svg role="img" aria-labelledby="{key}-title {key}-desc" focusable="false"'
     words = f'<title id="{key}-title">{escape(clean(title))}</title><desc id="{key}-desc">{escape(clean(description))}</desc>'
     opening, rest = svg.split(">", 1)
+    # One picture with one text: the parts of the drawing are not read out one by one.
+    rest = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", rest)
     return f"{opening.replace('<svg', head, 1)}>{words}{rest}"
 
 
@@ -173,18 +175,20 @@ def columns(finding: Finding, *names: str) -> dict[str, list[Any]] | None:
     return {n: [row[data.columns.index(n)] for row in data.rows] for n in data.columns}
 
 
-def scale_of(largest: float) -> tuple[float, str]:
+#: Units of an axis: divisor, catalogue key of its name, and the size from which it is used.
+_SCALES: dict[str, tuple[tuple[float, str, float], ...]] = {
+    "en": ((1e12, "trillion", 1e13), (1e9, "billion", 1e9), (1e6, "million", 1e6), (1e3, "thousand", 1e4)),
+    "zh": ((1e12, "trillion", 1e13), (1e8, "hundred_million", 1e8), (1e4, "ten_thousand", 1e5)),
+}
+
+
+def scale_of(largest: float, language: str = "en") -> tuple[float, str]:
     """Return the divisor of an axis and the catalogue key of its name: thousand, million, billion.
 
-    >>> scale_of(1.5e12), scale_of(1.5e14)[1], scale_of(250.0)
-    ((1000000000.0, 'billion'), 'trillion', (1.0, 'one'))
+    >>> scale_of(1.5e12), scale_of(1.5e14)[1], scale_of(250.0), scale_of(1.5e12, "zh")
+    ((1000000000.0, 'billion'), 'trillion', (1.0, 'one'), (100000000.0, 'hundred_million'))
     """
-    for divisor, name, start in (
-        (1e12, "trillion", 1e13),
-        (1e9, "billion", 1e9),
-        (1e6, "million", 1e6),
-        (1e3, "thousand", 1e4),
-    ):
+    for divisor, name, start in _SCALES[language]:
         if largest >= start:
             return divisor, name
     return 1.0, "one"

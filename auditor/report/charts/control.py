@@ -55,7 +55,7 @@ def _known(value: Any) -> float | None:
 def _spec(rows: list[tuple[int, float | None, float | None]], largest: float, scene: Scene, words: Words) -> Spec:
     width, height, left, right = 214, 160, 46, 100
     half = scene.panel.frequency.days * 43_200_000
-    divisor, unit = scale_of(largest)
+    divisor, unit = scale_of(largest, words.language)
     top = largest / divisor * 1.06
     span = [rows[0][0] - half, rows[-1][0] + half]
     x = days_axis("x", span, words.axis(scene.panel.frequency))

@@ -51,7 +51,7 @@ def draw(finding: Finding, scene: Scene, words: Words, key: str) -> Chart | None
 
 def _spec(finding: Finding, scene: Scene, words: Words, rows: list[tuple[datetime, str, float]]) -> Spec:
     width, height, left, right = 300, 150, 44, 16
-    divisor, unit = scale_of(max(v for *_, v in rows if math.isfinite(v)))
+    divisor, unit = scale_of(max(v for *_, v in rows if math.isfinite(v)), words.language)
     top = max(v for *_, v in rows if math.isfinite(v)) / divisor
     stamps = [moment(d) for d, *_ in rows]
     step = min((b - a for a, b in itertools.pairwise(stamps)), default=86_400_000)

@@ -73,7 +73,7 @@ def _spec(
     half = scene.panel.frequency.days * 43_200_000
     span = [rows[0][0] - half, rows[-1][0] + half]
     values = np.array([v for _, v in rows])
-    divisor, unit = scale_of(float(values.max()))
+    divisor, unit = scale_of(float(values.max()), words.language)
     domain = [float(values.min()) / divisor / 1.5, float(values.max()) / divisor * 2.2]
     x = days_axis("x", span, words.axis(scene.panel.frequency))
     y = {

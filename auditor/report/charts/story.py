@@ -76,6 +76,12 @@ def story(scene: Scene, words: Words, finding: str = "") -> Chart:
     return Chart("story", title, description, tuple(plots), _figures(scene, rows, lines), _caption(scene, words, rows))
 
 
+def shown_lines(scene: Scene) -> tuple[slice, list[Line]]:
+    """Return the rows that the chart shows, and its lines: the subject, its largest peers, the total."""
+    rows = _range(scene)
+    return rows, _lines(scene, rows)
+
+
 def listed_events(scene: Scene) -> list[Event]:
     """Return the case's events that lie inside the chart, in order; their place in the list is their number."""
     return [event for event, _ in _events(scene, _range(scene))]
@@ -132,7 +138,7 @@ def _spec(
     drawn = np.concatenate([line.values for line in lines])
     drawn = drawn[np.isfinite(drawn) & ((drawn > 0) | (not log))]
     largest = float(drawn.max()) if drawn.size else 1.0
-    divisor, unit = scale_of(largest)
+    divisor, unit = scale_of(largest, words.language)
     top = (largest or 1.0) / divisor
     if log:
         domain = [float(drawn.min()) / divisor / 1.4 if drawn.size else 0.1, top * 1.6]

@@ -48,7 +48,7 @@ def _spec(rows: list[tuple[int, float, float]], scene: Scene, words: Words) -> S
     step = min((b[0] - a[0] for a, b in itertools.pairwise(rows)), default=86_400_000)
     half = step * 0.38
     top = max(total for *_, total in rows)
-    divisor, unit = scale_of(top)
+    divisor, unit = scale_of(top, words.language)
     x = days_axis("x", [rows[0][0] - step / 2, rows[-1][0] + step / 2], words.axis(scene.panel.frequency))
     y = {
         "field": "y",

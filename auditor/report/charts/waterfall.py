@@ -82,7 +82,7 @@ def _spec(bars: list[dict[str, Any]], scene: Scene, words: Words) -> Spec:
     height = row * len(bars)
     lowest = min(min(b["from"], b["to"]) for b in bars)
     highest = max(max(b["from"], b["to"]) for b in bars)
-    divisor, unit = scale_of(max(abs(lowest), abs(highest)))
+    divisor, unit = scale_of(max(abs(lowest), abs(highest)), words.language)
     domain = [min(0.0, lowest / divisor), max(0.0, highest / divisor)]
     x = {
         "field": "from",

@@ -4,9 +4,11 @@ Here duplicates, conflicts, counters and incomplete periods are found, the same 
 careful and the fast reader.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from auditor.errors import InputError, Where
@@ -14,6 +16,7 @@ from auditor.observations import Frequency, Note, Observations, Source, Status
 from auditor.sources.tabular import counters
 from auditor.sources.tabular.cells import Cells, Coded
 from auditor.sources.tabular.duplicates import without_duplicates
+from auditor.sources.tabular.headers import read_heading
 from auditor.sources.tabular.options import Options
 from auditor.sources.tabular.words import counted
 
@@ -27,8 +30,16 @@ def assemble(
     source: Source,
     notes: Sequence[Note],
     options: Options,
+    printed: Sequence[Cells] = (),
 ) -> Observations:
     """Build observations from settled cells.
+
+    Parameters
+    ----------
+    cells : Cells
+    frequency, source, notes, options
+    printed : sequence of Cells
+        Ranks and shares printed beside the figures; kept for the rules that compare them.
 
     Raises
     ------
@@ -58,13 +69,37 @@ def assemble(
         )
     if options.frequency is None and frequency is Frequency.DAY:
         _refuse_longer_periods(cells, source.file)
-    cells = without_duplicates(cells, source.file, told)
+    cells, left_out = without_duplicates(cells, source.file, told)
+    _drop_repeated_label(cells, frequency, source, told)
     cells = counters.settle(cells, frequency, source.file, told, options)
     _mark_incomplete(cells, frequency, source, told, options)
-    for code in range(len(cells.metric.names)):
-        part = cells.take(cells.metric.codes == code) if len(cells.metric.names) > 1 else cells
-        _note_zeros(part, source.file, told)
-    return Observations(_frame(cells, source), frequency, (source,), tuple(told))
+    _note_zeros(cells, source.file, told)
+    # Readings of a counter became differences: rows left out before that are no figures per period.
+    kept = left_out is not None and left_out.metric.names == cells.metric.names and options.difference is not True
+    repeats = _frame(left_out, source) if left_out is not None and kept else None
+    beside = tuple(
+        Observations(_frame(part, source), frequency, (source,)) for part in printed if np.isfinite(part.value).any()
+    )
+    if beside:
+        named = " and ".join(part.metric.names[0] for part in printed)
+        text = f"the printed {named} of each figure is kept for the rules that compare it, and used by no test"
+        told.append(Note("printed", text, source.file))
+    return Observations(_frame(cells, source), frequency, (source,), tuple(told), beside, repeats)
+
+
+def companion(name: str, value: npt.NDArray[np.float64], cells: Cells) -> Cells:
+    """Return a printed rank or share as cells of its own."""
+    known = np.isfinite(value)
+    part = Cells(
+        date=cells.date,
+        entity=cells.entity,
+        metric=Coded.constant(name, len(value)),
+        value=value,
+        as_of=cells.as_of,
+        line=cells.line,
+        unit={name: ""},
+    )
+    return part if known.all() else part.take(known)
 
 
 def _refuse_longer_periods(cells: Cells, file: str) -> None:
@@ -83,6 +118,21 @@ def _refuse_longer_periods(cells: Cells, file: str) -> None:
                 where=Where(file, None if cells.line is None else int(cells.line[rows[0]]), field=metric),
                 hint=f"read one metric at a time (metric={metric!r}), or state frequency='day' if all are daily figures",
             )
+
+
+def _drop_repeated_label(cells: Cells, frequency: Frequency, source: Source, notes: list[Note]) -> None:
+    """Drop an ``as_of`` that repeats the label of a week's end: it does not say when the figures were read."""
+    if frequency is not Frequency.WEEK or cells.as_of is None or not any(n.code.startswith("week_") for n in notes):
+        return
+    if any(re.fullmatch(r"\d{4}-\d{2}-\d{2}", name) is None for name in cells.as_of.names):
+        return
+    stated = np.array(cells.as_of.names, dtype="datetime64[D]")[cells.as_of.codes]
+    days = (stated - cells.date.values.astype("datetime64[D]")).astype(np.int64)
+    if not np.isin(days, (6, 7)).all() or not (days == 6).any():
+        return
+    cells.as_of = None
+    text = "as_of repeats the day on which each week ended: it does not say when the figures were read, and is not used"
+    notes.append(Note("as_of_label", text, source.file))
 
 
 def _mark_incomplete(cells: Cells, frequency: Frequency, source: Source, notes: list[Note], options: Options) -> None:
@@ -140,10 +190,31 @@ def _moment(text: str) -> np.datetime64 | None:
 
 
 def _note_zeros(cells: Cells, file: str, notes: list[Note]) -> None:
-    """Say so where zeros look like absences that somebody filled in."""
+    """Say so where zeros look like absences that somebody filled in, once for all metrics."""
+    several = len(cells.metric.names) > 1
+    found: dict[str, int] = {}
+    names: dict[str, None] = {}
+    for code, metric in enumerate(cells.metric.names):
+        # Prices, shares and changes are zero for reasons of their own.
+        if several and (read_heading(metric).is_share or "price" in metric.lower()):
+            continue
+        count, doubtful = _zeros(cells.take(cells.metric.codes == code) if several else cells)
+        if doubtful:
+            found[metric] = count
+            names |= dict.fromkeys(doubtful)
+    if not found:
+        return
+    total, shown = sum(found.values()), ", ".join(sorted(names)[:3]) + (" and others" if len(names) > 3 else "")
+    of = f" of {', '.join(found)}" if several else ""
+    text = f"{counted(total, 'zero')}{of}, in {shown}, may be absences that were filled in: each jumps between 0 and the list's cut-off"
+    notes.append(Note("zero_filled", text, file, total))
+
+
+def _zeros(cells: Cells) -> tuple[int, list[str]]:
+    """Count the zeros of one metric, and name the entities that jump between zero and the list's cut-off."""
     zero = cells.value == 0
     if not zero.any():
-        return
+        return 0, []
     number = cells.date.codes
     smallest = np.full(len(cells.date.starts), np.inf)
     positive = cells.value > 0
@@ -156,12 +227,9 @@ def _note_zeros(cells: Cells, file: str, notes: list[Note]) -> None:
     # A count that is otherwise small reaches zero by itself; one that never falls below 20 does not.
     least = LEAST_COUNT if float(np.nanmax(cells.value)) > 1 else 0.0
     doubtful = with_zero & np.isfinite(floor) & (floor >= max(least, typical / 2))
-    if doubtful.any() and len(cells.entity.names) > 1:
-        names = ", ".join(sorted(cells.entity.names[i] for i in np.flatnonzero(doubtful))[:3])
-        text = f"{counted(int(zero.sum()), 'zero')}, in {names} and others, may be absences that were filled in: each jumps between 0 and the list's cut-off"
-        notes.append(
-            Note("zero_filled", text.replace(" and others", "") if doubtful.sum() <= 3 else text, file, int(zero.sum()))
-        )
+    if len(cells.entity.names) < 2:
+        return 0, []
+    return int(zero.sum()), [cells.entity.names[i] for i in np.flatnonzero(doubtful)]
 
 
 def _frame(cells: Cells, source: Source) -> pd.DataFrame:

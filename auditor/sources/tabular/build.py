@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from auditor.errors import AuditError, ErrorList, InputError, Where
-from auditor.observations import Note, Observations, Source, Status
+from auditor.observations import Frequency, Note, Observations, Source, Status
 from auditor.panel import nearest
-from auditor.sources.tabular.assemble import assemble
+from auditor.sources.tabular.assemble import assemble, companion
 from auditor.sources.tabular.cells import Cells, Coded, Dates
 from auditor.sources.tabular.columns import Column, Figures, decimal_marks, read_figures
 from auditor.sources.tabular.dates import is_label
 from auditor.sources.tabular.flags import read_status
-from auditor.sources.tabular.headers import Heading, Role, read_heading
+from auditor.sources.tabular.headers import Heading, Role, Weeks, read_heading
 from auditor.sources.tabular.layout import Layout, Shape
 from auditor.sources.tabular.numbers import is_missing, read_tail
 from auditor.sources.tabular.options import Options
@@ -44,8 +44,16 @@ def build(table: RawTable, layout: Layout, options: Options, source: Source, not
     dates = Dates.of_labels(periods.starts, number)
     _refuse_unnamed(table, layout)
     power = _stated_power(table, layout)
+    signed = _changes(table, layout)
     columns = [
-        Column(table.columns[i], table.lines, _scaled(layout.headings[i], power), i + 1, table.file)
+        Column(
+            table.columns[i],
+            table.lines,
+            _scaled(layout.headings[i], power),
+            i + 1,
+            table.file,
+            [True] * len(table.lines) if layout.headings[i].is_change else signed,
+        )
         for i in layout.values
     ]
     further: dict[Role, Column] = {
@@ -62,7 +70,24 @@ def build(table: RawTable, layout: Layout, options: Options, source: Source, not
         told.extend(figure.notes)
     status = read_status(table, layout, told)
     cells = _stack(table, layout, options, dates, figures, sides, status)
-    return assemble(cells, periods.frequency, source, told, options)
+    printed = [] if options.difference else _printed(table, layout, cells, told)
+    return assemble(cells, periods.frequency, source, told, options, printed)
+
+
+def _printed(table: RawTable, layout: Layout, cells: Cells, notes: list[Note]) -> list[Cells]:
+    """Read the ranks and shares printed beside the figures; a column that cannot be read is left out, with a note."""
+    found = []
+    for name, i in layout.companions.items():
+        column = Column(table.columns[i], table.lines, layout.headings[i], i + 1, table.file)
+        try:
+            figures = read_figures(column, decimal_marks([column], None)[0])
+        except (InputError, ErrorList) as error:
+            first = error.errors[0] if isinstance(error, ErrorList) else error
+            text = f"column not used: {layout.headings[i].raw} ({first.what})"
+            notes.append(Note("ignored_columns", text, f"{table.file}:{table.heading_line}"))
+            continue
+        found.append(companion(name, figures.value, cells))
+    return found
 
 
 def _chosen(layout: Layout, options: Options, table: RawTable) -> Layout:
@@ -95,6 +120,19 @@ def _of_metric(table: RawTable, layout: Layout, options: Options) -> RawTable:
             hint=nearest(options.metric, names),
         )
     return table.keep(rows)
+
+
+def _changes(table: RawTable, layout: Layout) -> list[bool] | None:
+    """Tell the rows whose metric is a change, which may be negative; None where there is none."""
+    column = layout.roles.get(Role.METRIC)
+    if column is None:
+        return None
+    known: dict[str, bool] = {}
+    for cell in table.columns[column]:
+        text = str(cell)
+        if text not in known:
+            known[text] = read_heading(text).is_change
+    return [known[str(cell)] for cell in table.columns[column]] if any(known.values()) else None
 
 
 def _without_trailer(table: RawTable, layout: Layout, notes: list[Note]) -> RawTable:
@@ -138,7 +176,27 @@ def _periods(table: RawTable, layout: Layout, options: Options) -> tuple[Periods
                 lines.append(table.lines[row])
             number[row] = found
         texts, heading, column = list(numbers), layout.headings[layout.date], layout.date + 1
-    return PeriodFinder(texts, lines, heading, options, table.file, column).find(), number
+    ends = options.week_label is None and _week_endings(table, layout)
+    if ends:
+        options = replace(options, week_label=Weeks.END, frequency=options.frequency or Frequency.WEEK)
+    periods = PeriodFinder(texts, lines, heading, options, table.file, column).find()
+    if ends:
+        note = Note("week_ending", "as_of says that each date is the day on which its week ended", table.file)
+        periods = replace(periods, notes=(note, *periods.notes))
+    return periods, number
+
+
+def _week_endings(table: RawTable, layout: Layout) -> bool:
+    """Whether the column that says when figures were published says instead, in every row, that the week ended on the date."""
+    column = layout.roles.get(Role.AS_OF)
+    if column is None or layout.date is None:
+        return False
+    said = zip(table.columns[column], table.columns[layout.date], strict=True)
+    return all(
+        isinstance(text, str)
+        and text.strip().casefold() in {f"week ending {str(date).strip()}", f"week ended {str(date).strip()}"}
+        for text, date in said
+    )
 
 
 def _date_text(cell: object) -> str:

@@ -38,6 +38,8 @@ class Column:
     number : int
         Column number from 1.
     file : str
+    signed : sequence of bool or None
+        Rows whose figure is a change and may be negative; None: none.
     """
 
     cells: Sequence[object]
@@ -45,6 +47,7 @@ class Column:
     heading: Heading
     number: int
     file: str
+    signed: Sequence[bool] | None = None
 
     def where(self, row: int) -> Where:
         """Return the place of a cell."""
@@ -163,10 +166,11 @@ def read_figures(column: Column, decimal: str) -> Figures:
     tally = _Tally()
     for row in odd:
         cell = column.cells[row]
-        key = (type(cell), cell)
+        signed = column.signed is not None and column.signed[row]
+        key = (type(cell), cell, signed)
         if key not in known:
             try:
-                known[key] = _one(cell, decimal, power)
+                known[key] = _one(cell, decimal, power, signed=signed)
             except InputError as error:
                 errors.append(InputError(error.what, where=column.where(row), hint=error.hint))
                 if len(errors) >= _MOST_ERRORS:
@@ -239,14 +243,14 @@ def _place(result: Figures, row: int, number: Number) -> None:
         result.low[row], result.high[row], result.bound[row] = low, high, number.bound
 
 
-def _one(cell: object, decimal: str, power: int | None) -> Number | None:
+def _one(cell: object, decimal: str, power: int | None, *, signed: bool) -> Number | None:
     if isinstance(cell, str):
-        return parse_number(cell, decimal=decimal, power=power)
+        return parse_number(cell, decimal=decimal, power=power, signed=signed)
     if isinstance(cell, bool):
         raise InputError(f"{cell} is not a number", hint="name the column of figures with columns={'value': HEADING}")
     if isinstance(cell, int | float | np.integer | np.floating):
         if cell != cell:  # noqa: PLR0124 - NaN is the only value that differs from itself
             return None
         text = str(int(cell)) if float(cell).is_integer() else repr(float(cell))
-        return parse_number(text, decimal=".", power=power)
+        return parse_number(text, decimal=".", power=power, signed=signed)
     raise InputError(f"{str(cell)[:60]!r} is not a number", hint="each figure must be one number or one text")

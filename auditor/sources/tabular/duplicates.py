@@ -35,8 +35,10 @@ def _repeated(key: npt.NDArray[np.int64]) -> bool:
     return len(np.unique(key)) < len(key)
 
 
-def without_duplicates(cells: Cells, file: str, notes: list[Note]) -> Cells:
+def without_duplicates(cells: Cells, file: str, notes: list[Note]) -> tuple[Cells, Cells | None]:
     """Drop rows that say the same twice; keep the later of rows that differ, marked revised.
+
+    The second result holds the rows left out, for the rules that report them; None where there is none.
 
     Rows that differ in their date of publication are all kept. Of rows that differ without one, the last is kept and marked
     revised, with an interval that holds both, as long as such rows are few; many mean that a column which tells the rows
@@ -44,7 +46,7 @@ def without_duplicates(cells: Cells, file: str, notes: list[Note]) -> Cells:
     """
     key = _keys(cells, with_as_of=True)
     if not _repeated(key):
-        return cells
+        return cells, None
     if cells.line is None:
         raise NotPlainError("repeated keys")
     order = np.argsort(key, kind="stable")
@@ -61,7 +63,8 @@ def without_duplicates(cells: Cells, file: str, notes: list[Note]) -> Cells:
         rows = order[start : start + size]
         last = rows[-1]
         keep[rows[:-1]] = False
-        if np.nanmax(low[rows]) <= np.nanmin(high[rows]) * (1 + 1e-12):
+        least = float(np.nanmin(high[rows]))
+        if np.nanmax(low[rows]) <= least + 1e-12 * abs(least):
             identical += len(rows) - 1
             best = rows[int(np.argmin(high[rows] - low[rows]))]
             value[last], low[last], high[last], status[last] = value[best], low[best], high[best], status[best]
@@ -89,7 +92,7 @@ def without_duplicates(cells: Cells, file: str, notes: list[Note]) -> Cells:
         line=cells.line,
         unit=cells.unit,
     )
-    return settled.take(keep)
+    return settled.take(keep), cells.take(~keep)
 
 
 def _judge_conflicts(
@@ -112,7 +115,8 @@ def _judge_conflicts(
                 "the rows are parts of one figure: sum them to one row per date and entity, or name the column that tells "
                 "them apart with columns={'entity': HEADING}"
                 if split
-                else "add the column that tells the rows apart (as_of for restated figures), or keep one row per date and entity"
+                else "add the column that tells the rows apart (as_of for restated figures), name it if the file has it "
+                "(columns={'metric': HEADING}, 'entity' or 'as_of'), or keep one row per date and entity"
             ),
         )
     places = ", ".join(str(int(cells.line[rows[-1]])) for rows in conflicting[:5])

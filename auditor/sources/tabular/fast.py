@@ -13,7 +13,7 @@ import numpy as np
 
 from auditor.errors import AuditError
 from auditor.observations import Note, Observations, Source
-from auditor.sources.tabular.assemble import assemble
+from auditor.sources.tabular.assemble import assemble, companion
 from auditor.sources.tabular.cells import Cells, Coded, Dates, NotPlainError
 from auditor.sources.tabular.dialect import Dialect
 from auditor.sources.tabular.headers import Role, read_heading
@@ -23,6 +23,7 @@ from auditor.sources.tabular.periods import PeriodFinder
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy.typing as npt
 
 #: Figures that mean the same under every reading: whole, or with a decimal point that cannot group thousands.
 _PLAIN = r"[0-9]{1,15}(\.([0-9]{1,2}|[0-9]{4,9}))?"
@@ -91,6 +92,7 @@ def _read(
     try:
         distinct, whole = _distinct(connection, table, path, {k: text[i] for k, i in coded.items()}, figures, first)
         columns = [f"enum_code(CAST({text[i]} AS {kind}_type))::INTEGER AS {kind}" for kind, i in coded.items()]
+        columns += [f"TRY_CAST({text[i]} AS DOUBLE) AS printed_{name}" for name, i in layout.companions.items()]
         columns.append(f"CAST({figures} AS {'BIGINT' if whole else 'DOUBLE'}) AS figure")
         # Rows must keep their order; one thread hands ordered rows over with less work than several.
         connection.execute("SET threads = 1")
@@ -99,6 +101,7 @@ def _read(
         raise NotPlainError(str(error)) from error
     finally:
         connection.close()
+    printed = {name: _printed(result.pop(f"printed_{name}")) for name in layout.companions}
     figure = result.pop("figure")
     value = np.asarray(np.ma.getdata(figure), dtype=np.float64)
     if isinstance(figure, np.ma.MaskedArray):
@@ -124,7 +127,8 @@ def _read(
         as_of=codes.get("as_of"),
         unit={name: unit or read_heading(name).unit for name in metric.names},
     )
-    del codes, value
+    beside = [companion(name, figures, cells) for name, figures in printed.items()] if not options.difference else []
+    del codes, value, printed
     try:
         return assemble(
             cells,
@@ -132,9 +136,17 @@ def _read(
             card(as_of),
             [*notes, *layout.notes, *periods.notes],
             options,
+            beside,
         )
     except AuditError as error:
         raise NotPlainError(error.what) from error
+
+
+def _printed(column: Any) -> "npt.NDArray[np.float64]":
+    """Return a column of printed ranks or shares; one that is no plain number needs the careful reader."""
+    if np.ma.getmaskarray(column).any():
+        raise NotPlainError("a printed rank or share that needs a careful reading")
+    return np.asarray(np.ma.getdata(column), dtype=np.float64)
 
 
 def _refuse_unplain(layout: Layout, options: Options) -> None:
@@ -148,6 +160,7 @@ def _refuse_unplain(layout: Layout, options: Options) -> None:
         or set(layout.roles) - {Role.METRIC, Role.AS_OF}
         or value.power is not None
         or value.is_share
+        or any(layout.headings[i].power is not None for i in layout.companions.values())
         or options.year is not None
         or options.decimal == ","
         or options.encoding

@@ -210,6 +210,8 @@ _COUNT = re.compile(
     r"(?:^|_)(?:tokens|requests|downloads|views|pageviews|installs|pulls|stars|visits|calls|clicks|votes|users|hits|count|counts)"
     r"(?:_(?:total|sum|count|day|daily|week|weekly|month|monthly|to_date|cumulative))*$"
 )
+_RANKS = frozenset({"rank", "rang", "position", "pos", "#", "排名", "platz"})
+_CHANGE = re.compile(r"(?:^|_)(?:change|growth|delta|wow|mom|yoy|diff|difference|trend)(?:_|$)")
 #: What a heading in front of ``_tokens`` says about the kind of token rather than about whose tokens they are.
 QUALIFIERS = frozenset(
     {
@@ -296,6 +298,27 @@ class Heading:
         """What stands in front of the counted thing: ``prompt`` of ``prompt_tokens``."""
         found = _COUNT.search(self.key)
         return self.key[: found.start()] if found else ""
+
+    @property
+    def companion(self) -> str:
+        """``rank`` or ``share`` where the column prints the place or the share of the figure beside it; else ''."""
+        if self.is_change or re.search(r"(?:^|_)(?:avg|average|ratio|previous|last|prev)(?:_|$)", self.key):
+            return ""
+        if self.key in _RANKS:
+            return "rank"
+        named = re.search(r"(?:^|_)(?:share|anteil)(?:_|$)", self.key) or self.key in {
+            "pct",
+            "percent",
+            "percentage",
+            "prozent",
+            "%",
+        }
+        return "share" if named else ""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the heading names a change from one period to the next, which may be negative."""
+        return bool(_CHANGE.search(self.key))
 
     @property
     def is_cumulative(self) -> bool:

@@ -41,6 +41,8 @@ class Layout:
         Further columns: metric, unit, as_of, status, below, low, high, estimate.
     dimensions : tuple of int
         Columns that can split the figures of one entity.
+    companions : mapping of str to int
+        Columns of printed ranks and shares of the one column of figures.
     notes : tuple of Note
     """
 
@@ -52,12 +54,13 @@ class Layout:
     roles: Mapping[Role, int] = field(default_factory=dict)
     dimensions: tuple[int, ...] = ()
     notes: tuple[Note, ...] = ()
+    companions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def used(self) -> tuple[int, ...]:
         """Columns that must be kept while reading."""
         single = [i for i in (self.date, self.entity) if i is not None]
-        return tuple(sorted({*single, *self.values, *self.roles.values(), *self.dimensions}))
+        return tuple(sorted({*single, *self.values, *self.roles.values(), *self.dimensions, *self.companions.values()}))
 
 
 def find_layout(
@@ -121,13 +124,24 @@ def find_layout(
             where=Where(file, line, 1),
             hint="name the column with columns={'value': HEADING}",
         )
-    ignored = [read[i].raw for i in free if i not in values]
+    plain = shape is Shape.LONG and len(values) == 1 and Role.METRIC not in extra
+    companions = _companions(read, [i for i in free if i not in values], numeric) if plain else {}
+    ignored = [read[i].raw for i in free if i not in values and i not in companions.values()]
     notes = []
     if ignored:
         notes.append(
             Note("ignored_columns", f"columns not used: {', '.join(ignored)[:300]}", f"{file}:{line}", len(ignored))
         )
-    return Layout(shape, read, date, entity, tuple(values), extra, dimensions, tuple(notes))
+    return Layout(shape, read, date, entity, tuple(values), extra, dimensions, tuple(notes), companions)
+
+
+def _companions(read: Sequence[Heading], free: Sequence[int], numeric: set[int]) -> dict[str, int]:
+    """Find the printed rank and share of the figures; of several columns that could be meant, none is taken."""
+    found: dict[str, list[int]] = {}
+    for i in free:
+        if i in numeric and read[i].companion:
+            found.setdefault(read[i].companion, []).append(i)
+    return {name: columns[0] for name, columns in sorted(found.items()) if len(columns) == 1}
 
 
 #: Headings of date columns that are used for other things as well.

@@ -217,7 +217,7 @@ def _digits(whole: str, text: str) -> str:
     return "".join(c for c in whole if c.isdigit())
 
 
-def parse_number(text: str, *, decimal: str = ".", power: int | None = None) -> Number | None:
+def parse_number(text: str, *, decimal: str = ".", power: int | None = None, signed: bool = False) -> Number | None:
     """Read one figure.
 
     Parameters
@@ -228,6 +228,8 @@ def parse_number(text: str, *, decimal: str = ".", power: int | None = None) -> 
         The decimal mark of the column the cell stands in (a single cell such as ``1.234`` cannot tell).
     power : int, optional
         Power of ten that the header states for the whole column (``(Mrd.)`` is 9).
+    signed : bool
+        The figure is a change, which may be negative; it is then taken as written, -1 included.
 
     Returns
     -------
@@ -269,7 +271,8 @@ def parse_number(text: str, *, decimal: str = ".", power: int | None = None) -> 
     if abs(exponent) > 60:
         raise InputError(f"{folded!r} is out of range", hint="check the cell")
     mantissa = int(digits + fraction)
-    if shape["sign"] and mantissa:
+    negative = bool(shape["sign"]) and bool(mantissa)
+    if negative and not signed:
         if exponent <= 0 and mantissa == 10**-exponent:
             return None
         raise InputError(
@@ -282,6 +285,8 @@ def parse_number(text: str, *, decimal: str = ".", power: int | None = None) -> 
     if rounded:
         low = float(f"{max(0, mantissa * 10 - 5)}e{exponent - 1}")
         high = float(f"{mantissa * 10 + 5}e{exponent - 1}")
+    if negative:
+        value, low, high = -value, -high, -low
     return Number(
         value=value,
         low=low,

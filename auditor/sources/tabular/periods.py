@@ -128,6 +128,14 @@ class PeriodFinder:
                 where = Where(self.file, self.lines[i], self.column, self.heading.raw)
                 what = error.what if text.strip() else "the row has no date"
                 errors.append(InputError(what, where=where, hint=error.hint))
+                if len(errors) == _MOST_ERRORS and not kept and text.strip():
+                    first = errors[0]
+                    raise InputError(
+                        f"{first.what}, nor is any other of the first {_MOST_ERRORS} labels of the column",
+                        where=first.where,
+                        hint="if another column holds the dates, name it with columns={'date': HEADING}; "
+                        "numbers of periods must be written as dates first",
+                    ) from error
                 if len(errors) >= _MOST_ERRORS:
                     break
         if errors:
@@ -310,17 +318,32 @@ class PeriodFinder:
             )
         if monthly and steps.min() >= 28:
             return Frequency.MONTH
+        if self.options.week_label is not None and steps.min() >= 5:
+            return Frequency.WEEK
+        if (
+            len(steps) >= 3
+            and steps.min() >= 6
+            and (steps == 7).mean() >= 0.7
+            and (np.abs(steps - 7 * np.rint(steps / 7)) <= 1).all()
+        ):
+            # Weeks whose label moved by a day; which weeks they are is settled, or asked, with the labels.
+            return Frequency.WEEK
         return Frequency.WEEK if steps.min() == 7 and not (steps % 7).any() else Frequency.DAY
 
     def _weeks(self, days: Moments, lines: Sequence[int]) -> Moments:
         """Normalise week labels to the first day of the week."""
         weekday = (days.astype(np.int64) + 3) % 7
+        stated = self.options.week_label or self.heading.weeks
+        if stated is Weeks.END and len(np.unique(weekday)) == 2:
+            days = self._one_end(days, weekday)
+            weekday = (days.astype(np.int64) + 3) % 7
         if (weekday != weekday[0]).any():
             odd = int(np.flatnonzero(weekday != weekday[0])[0])
             self._fail(
                 f"{days[odd]} is a {_WEEKDAYS[weekday[odd]]}, earlier weeks are labelled by a {_WEEKDAYS[weekday[0]]}",
                 lines[odd],
-                "label every week by the same day, or take out the rows of another length",
+                "if both are the day on which a week ended (its last day, or the day after), state week_label='end'; "
+                "else label every week by the same day, or take out the rows of another length",
             )
         name = _WEEKDAYS[weekday[0]]
         label = self.options.week_label or self.heading.weeks
@@ -344,6 +367,25 @@ class PeriodFinder:
                 )
             )
         return days
+
+    def _one_end(self, days: Moments, weekday: npt.NDArray[np.int64]) -> Moments:
+        """Bring ends of weeks that are named by their last day in one stretch and by the day after it in another to the last day.
+
+        Of two neighbouring weekdays only this reading gives all weeks the same first day.
+        """
+        one, other = (int(d) for d in np.unique(weekday))
+        last, after = (one, other) if other == one + 1 else (other, one)
+        if (last + 1) % 7 != after:
+            return days
+        moved = np.where(weekday == after, days - _DAY, days)
+        if len(np.unique(moved)) < len(np.unique(days)):
+            return days
+        text = (
+            f"weeks are labelled by their last day, a {_WEEKDAYS[last]}, or by the day after, a {_WEEKDAYS[after]} "
+            f"({int((weekday == after).sum())} of {len(days)} labels): all are taken to run from {_WEEKDAYS[after]} to {_WEEKDAYS[last]}"
+        )
+        self.notes.append(Note("week_labels", text, self.file, int((weekday == after).sum())))
+        return np.asarray(moved, dtype=days.dtype)
 
     def _refuse_mixture(
         self, days: Moments, distinct: Moments, steps: npt.NDArray[np.int64], lines: Sequence[int]
